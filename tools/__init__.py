@@ -1,0 +1,1 @@
+"""What the project is built with; nothing here runs in the desk."""
