@@ -1,0 +1,1 @@
+"""What plays into the desk when it is shown."""

@@ -1,0 +1,1 @@
+"""Where prices come from: simulated, recorded or live, all onto one board."""
