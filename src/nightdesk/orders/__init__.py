@@ -1,0 +1,1 @@
+"""The one order path: route, accept, send, confirm, reconcile."""

@@ -1,0 +1,1 @@
+"""What is asked of venues: commands, and the messages that carried them."""

@@ -1,0 +1,305 @@
+"""Reconcile: compares an account with its venue, at every start, on a clock and on demand. Start-up IS recovery.
+
+Commands found SENDING come first, then open orders, fills and positions. Nothing is corrected silently: what we cannot
+explain is recorded as EXTERNAL and the account takes only reducing orders until a person acknowledges it.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from nightdesk.model.enums import CommandKind, CommandState, Doubt, TradingState
+from nightdesk.model.errors import Unsupported, VenueError
+from nightdesk.model.execution import ExecutionReport, Fact, facts_of
+from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
+from nightdesk.model.venue import AccountSnapshot, Venue
+from nightdesk.orders import store
+from nightdesk.orders.accept import Queued
+from nightdesk.orders.confirm import Confirm, Evidence
+from nightdesk.orders.outgoing import store as outgoing
+from nightdesk.orders.outgoing.store import StoredCommand
+from nightdesk.orders.probe import READ_SECONDS, Prober
+from nightdesk.orders.send import Sender, unknown_fact
+from nightdesk.orders.stamps import Stamps
+from nightdesk.orders.store import StoredOrder
+from nightdesk.portfolio import store as portfolio
+from nightdesk.runtime.clock import Clock
+from nightdesk.runtime.crashpoints import reached
+from nightdesk.runtime.database import Tx, from_micros, to_micros
+from nightdesk.runtime.store import remember, replace_remembered
+from nightdesk.runtime.writer import Writer
+
+log = logging.getLogger(__name__)
+
+FILLS_OVERLAP = timedelta(hours=1)
+SETTLE_SECONDS = 2.0
+"""A position that differs is looked at once more after this: a fill may be on its way."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a comparison found: plain sentences, and what to hold against the account."""
+
+    unknown_orders: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """True when everything at the venue is explained."""
+        return not self.unknown_orders and not self.differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    commands: list[StoredCommand]
+    orders: dict[ClOrdId, StoredOrder]
+
+
+class Reconciler:
+    """Brings our records and one venue's together."""
+
+    def __init__(
+        self,
+        *,
+        writer: Writer,
+        confirm: Confirm,
+        sender: Sender,
+        prober: Prober,
+        clock: Clock,
+        stamps: Stamps,
+        external_allowed: frozenset[AccountId] = frozenset(),
+    ) -> None:
+        self._writer = writer
+        self._confirm = confirm
+        self._sender = sender
+        self._prober = prober
+        self._clock = clock
+        self._stamps = stamps
+        self._external_allowed = external_allowed
+        self.reconciled_at: dict[AccountId, datetime] = {}
+
+    async def recover(self, account_id: AccountId, venue: Venue) -> bool:
+        """The account is ready to trade, or takes only what reduces; False where the venue could not be asked."""
+        await self._writer.call(lambda tx: _begin(tx, account_id, self._clock.now()))
+        reached("recover.begun")
+        work = await self._writer.call(lambda tx: _load(tx, account_id))
+        await self._doubt_what_was_sending(work)
+        reached("recover.doubted")
+        if not await self.compare(account_id, venue, trigger="start"):
+            return False
+        reached("recover.compared")
+        await self.offer_queued(account_id)
+        return True
+
+    async def _doubt_what_was_sending(self, work: _Work) -> None:
+        for command in work.commands:
+            if command.state is not CommandState.SENDING:
+                continue
+            order = work.orders[command.cl_ord_id].order
+            text = "the desk stopped while it was being sent"
+            facts: tuple[Fact, ...] = ()
+            if command.kind is CommandKind.NEW:
+                facts = (unknown_fact(self._stamps, self._clock, command.attempts, text),)
+            evidence = Evidence(
+                account_id=command.account_id,
+                cl_ord_id=command.cl_ord_id,
+                facts=facts,
+                command=command,
+                command_state=CommandState.UNKNOWN,
+            )
+            await self._writer.run(self._confirm, evidence)
+            self._prober.watch(order)
+
+    async def offer_queued(self, account_id: AccountId) -> None:
+        """Every queued command of the account is in its lane."""
+        work = await self._writer.call(lambda tx: _load(tx, account_id))
+        self._sender.offer(
+            [
+                Queued(
+                    order=work.orders[command.cl_ord_id].order,
+                    command=command,
+                    in_doubt=work.orders[command.cl_ord_id].state.doubt is Doubt.UNKNOWN,
+                )
+                for command in work.commands
+                if command.state is CommandState.QUEUED and command.cl_ord_id in work.orders
+            ]
+        )
+
+    async def probe_doubts(self, account_id: AccountId, *, after: float = 0.0) -> None:
+        """Every order of the account that has been in doubt for `after` seconds was asked about once."""
+        work = await self._writer.call(lambda tx: _load(tx, account_id))
+        in_doubt = {c.cl_ord_id for c in work.commands if c.state is CommandState.UNKNOWN}
+        for cl_ord_id in in_doubt:
+            stored = work.orders.get(cl_ord_id)
+            if stored is not None and self._prober.watched_seconds(cl_ord_id) >= after:
+                await self._prober.probe(stored.order)
+
+    async def compare(self, account_id: AccountId, venue: Venue, *, trigger: str) -> bool:
+        """The account was compared with its venue and the result recorded; False where the venue did not answer."""
+        started = self._clock.now()
+        findings = Findings()
+        try:
+            await self.probe_doubts(account_id)
+            async with self._clock.timeout(READ_SECONDS):
+                await self._open_orders(account_id, venue, findings)
+            reached("recover.orders")
+            async with self._clock.timeout(READ_SECONDS):
+                await self._fills(account_id, venue, started, findings)
+            reached("recover.fills")
+            async with self._clock.timeout(READ_SECONDS):
+                await self._positions(account_id, venue, findings)
+        except (VenueError, TimeoutError) as error:
+            log.warning(
+                "reconcile.failed", extra={"account_id": account_id, "reason": f"{type(error).__name__}: {error}"}
+            )
+            return False
+        ended = self._clock.now()
+        allowed = account_id in self._external_allowed
+        await self._writer.call(
+            lambda tx: _conclude(tx, account_id, trigger, started, ended, findings, allowed=allowed)
+        )
+        self.reconciled_at[account_id] = ended
+        return True
+
+    async def _open_orders(self, account_id: AccountId, venue: Venue, findings: Findings) -> None:
+        stamp = self._stamps.next()
+        reports = await venue.open_orders()
+        ours = await self._writer.call(
+            lambda tx: {each.order.cl_ord_id: each for each in store.open_orders(tx, account_id)}
+        )
+        seen: set[ClOrdId] = set()
+        for report in reports:
+            known = report.cl_ord_id is not None and await self._learn(account_id, report, stamp)
+            if known and report.cl_ord_id is not None:
+                seen.add(report.cl_ord_id)
+            else:
+                findings.unknown_orders.append(_sentence(report))
+        for cl_ord_id, stored in ours.items():
+            waiting = stored.state.order_id is None and stored.state.doubt is Doubt.NONE
+            if cl_ord_id not in seen and not waiting:
+                await self._prober.probe(stored.order)
+
+    async def _fills(self, account_id: AccountId, venue: Venue, started: datetime, findings: Findings) -> None:
+        key = f"fills_until:{account_id}"
+        since = await self._writer.call(lambda tx: _fills_since(tx, key))
+        stamp = self._stamps.next()
+        for report in await venue.fills(since):
+            known = report.cl_ord_id is not None and await self._learn(account_id, report, stamp)
+            if not known:
+                findings.unknown_orders.append(_sentence(report))
+        await self._writer.call(lambda tx: _set_fills_until(tx, key, started))
+
+    async def _learn(self, account_id: AccountId, report: ExecutionReport, stamp: int) -> bool:
+        """True when the report is about an order of ours; it is part of the order's facts now."""
+        if report.cl_ord_id is None:
+            return False
+        facts = facts_of(report, stamp=stamp, at=self._clock.now(), origin="reconcile")
+        evidence = Evidence(account_id=account_id, cl_ord_id=report.cl_ord_id, facts=facts)
+        return await self._writer.run(self._confirm, evidence) is not None
+
+    async def _positions(self, account_id: AccountId, venue: Venue, findings: Findings) -> None:
+        differences = await self._position_differences(account_id, venue)
+        if differences:
+            await self._clock.sleep(SETTLE_SECONDS)
+            differences = await self._position_differences(account_id, venue)
+        findings.differences.extend(differences)
+
+    async def acknowledge(
+        self, account_id: AccountId, venue: Venue, price_of: Callable[[Symbol], Decimal]
+    ) -> list[str]:
+        """What the venue holds beyond our orders now belongs to the EXTERNAL sleeve, and the account trades again."""
+        snapshot = await venue.account()
+        now = to_micros(self._clock.now())
+        return await self._writer.call(lambda tx: _take_over(tx, account_id, snapshot, price_of, now))
+
+    async def _position_differences(self, account_id: AccountId, venue: Venue) -> list[str]:
+        try:
+            snapshot = await venue.account()
+        except Unsupported:
+            # Nobody there states positions; ours are all there is.
+            return []
+        theirs = {holding.symbol: holding.qty for holding in snapshot.holdings if holding.qty}
+        ours = await self._writer.call(lambda tx: portfolio.holdings(tx, account_id))
+        return [
+            f"{symbol}: the venue says {theirs.get(symbol, Decimal(0)):f}, we say {ours.get(symbol, Decimal(0)):f}"
+            for symbol in sorted(theirs.keys() | ours.keys())
+            if theirs.get(symbol, Decimal(0)) != ours.get(symbol, Decimal(0))
+        ]
+
+
+def _says_nothing_new(report: ExecutionReport, stored: StoredOrder) -> bool:
+    state = stored.state
+    return state.doubt is Doubt.NONE and state.ord_status is report.ord_status and state.cum_qty == report.cum_qty
+
+
+def _sentence(report: ExecutionReport) -> str:
+    name = report.order_id or report.cl_ord_id or "without an id"
+    return f"order {name} at the venue is not ours: {report.symbol or 'unknown symbol'} {report.ord_status.value}"
+
+
+def _take_over(
+    tx: Tx, account_id: AccountId, snapshot: AccountSnapshot, price_of: Callable[[Symbol], Decimal], now: int
+) -> list[str]:
+    theirs = {holding.symbol: holding for holding in snapshot.holdings}
+    ours = portfolio.holdings(tx, account_id)
+    booked = []
+    for symbol in sorted(theirs.keys() | ours.keys()):
+        held = theirs[symbol].qty if symbol in theirs else Decimal(0)
+        difference = held - ours.get(symbol, Decimal(0))
+        if difference:
+            px = (theirs[symbol].avg_px if symbol in theirs else None) or price_of(symbol)
+            portfolio.book_external(tx, account_id, symbol, difference, px, now)
+            booked.append(f"{symbol} {difference:+f} at {px:f}")
+    portfolio.set_state(tx, account_id, TradingState.ACTIVE, "", now)
+    portfolio.add_reconciliation(tx, account_id, "acknowledged", now, now, "acknowledged", json.dumps(booked))
+    return booked
+
+
+def _begin(tx: Tx, account_id: AccountId, now: datetime) -> None:
+    state, _ = portfolio.account_state(tx, account_id)
+    if state is TradingState.ACTIVE:
+        portfolio.set_state(tx, account_id, TradingState.RECONCILING, "comparing with the venue", to_micros(now))
+
+
+def _load(tx: Tx, account_id: AccountId) -> _Work:
+    commands = outgoing.waiting_commands(tx, account_id)
+    orders = {}
+    for cl_ord_id in {command.cl_ord_id for command in commands}:
+        stored = store.load_order(tx, cl_ord_id)
+        if stored is not None:
+            orders[cl_ord_id] = stored
+    return _Work(commands=commands, orders=orders)
+
+
+def _fills_since(tx: Tx, key: str) -> datetime:
+    return from_micros(int(remember(tx, key, "0"))) - FILLS_OVERLAP
+
+
+def _set_fills_until(tx: Tx, key: str, until: datetime) -> None:
+    replace_remembered(tx, key, str(to_micros(until)))
+
+
+def _conclude(
+    tx: Tx,
+    account_id: AccountId,
+    trigger: str,
+    started: datetime,
+    ended: datetime,
+    findings: Findings,
+    *,
+    allowed: bool,
+) -> None:
+    state, reason = portfolio.account_state(tx, account_id)
+    now = to_micros(ended)
+    sentences = [*findings.unknown_orders, *findings.differences]
+    if findings.clean or allowed:
+        if state is TradingState.RECONCILING:
+            portfolio.set_state(tx, account_id, TradingState.ACTIVE, "", now)
+    elif state is not TradingState.REDUCING or reason != "; ".join(sentences)[:1000]:
+        portfolio.set_state(tx, account_id, TradingState.REDUCING, "; ".join(sentences)[:1000], now)
+    result = "clean" if findings.clean else "external allowed" if allowed else "mismatch"
+    if trigger != "clock" or not findings.clean:
+        portfolio.add_reconciliation(tx, account_id, trigger, to_micros(started), now, result, json.dumps(sentences))

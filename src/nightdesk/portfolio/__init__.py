@@ -1,0 +1,1 @@
+"""What is held: positions, reservations and cash, folded from what orders did."""
