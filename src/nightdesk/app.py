@@ -1,0 +1,240 @@
+"""The composition root: settings in, a running desk out. The only list of concrete things."""
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nightdesk.accounts import audit
+from nightdesk.market.board import PriceBoard
+from nightdesk.market.feed import Feed, open_feed
+from nightdesk.model.identifiers import AccountId, VenueId
+from nightdesk.model.venue import Venue
+from nightdesk.orders.accept import Accept
+from nightdesk.orders.confirm import Confirm
+from nightdesk.orders.heart import Heart
+from nightdesk.orders.person import Decide
+from nightdesk.portfolio.store import open_account
+from nightdesk.risk.halt import HaltSwitch
+from nightdesk.risk.store import read_halt
+from nightdesk.runtime.changes import Changes
+from nightdesk.runtime.clock import Clock, SystemClock
+from nightdesk.runtime.database import Database, Reader, Tx, to_micros
+from nightdesk.runtime.lock import ProcessLock
+from nightdesk.runtime.migrate import ensure_schema
+from nightdesk.runtime.secrets import Install, load_or_create_install, prepare_data_dir
+from nightdesk.runtime.store import remember
+from nightdesk.runtime.writer import Writer
+from nightdesk.settings import Settings, VenueConfig
+
+WRITER = "desk"
+
+
+@dataclass(slots=True, kw_only=True)
+class Core:
+    """The desk without its web: everything an order passes through."""
+
+    settings: Settings
+    data: Path
+    clock: Clock
+    lock: ProcessLock
+    database: Database
+    install: Install
+    writer: Writer
+    reader: Reader
+    changes: Changes
+    board: PriceBoard
+    feed: Feed
+    halt: HaltSwitch
+    venues: Mapping[AccountId, Venue]
+    accept: Accept
+    decide: Decide
+    heart: Heart
+    closers: list[Callable[[], None]] = field(default_factory=list)
+    _thread: threading.Thread | None = None
+    failed: BaseException | None = None
+
+    def start(self) -> None:
+        """The heart beats and every account was compared with its venue, or could not be."""
+        ready = threading.Event()
+
+        def beat() -> None:
+            try:
+                with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                    runner.run(self.heart.run(ready.set))
+            except BaseException as error:  # noqa: BLE001 - told to whoever waits in `start`
+                self.failed = error
+            finally:
+                ready.set()
+
+        self._thread = threading.Thread(target=beat, name="heart", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if self.failed is not None:
+            raise self.failed
+
+    def stop(self) -> None:
+        """Nothing more is sent, everything handed over is written, and the data directory is free."""
+        self.heart.stop()
+        if self._thread is not None:
+            self._thread.join(10.0)
+        self.writer.stop()
+        self.reader.close()
+        for close in self.closers:
+            close()
+        self.lock.release()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def open_core(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    feed: Feed | None = None,
+    venues: Mapping[AccountId, Venue] | None = None,
+    schema: str | None = None,
+) -> Core:
+    """A desk that holds its data directory and database and is ready to start. Keyword arguments replace parts.
+
+    Raises AlreadyRunning, SecretsError, StoreUnavailable, StoreDamaged, Fenced, FeedError: each says what to do.
+    """
+    clock = clock or SystemClock()
+    data = settings.runtime.data
+    prepare_data_dir(data)
+    lock = ProcessLock(data, clock)
+    lock.acquire()
+    try:
+        return _open(settings, data, clock, lock, feed, venues, schema)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _open(
+    settings: Settings,
+    data: Path,
+    clock: Clock,
+    lock: ProcessLock,
+    feed: Feed | None,
+    venues: Mapping[AccountId, Venue] | None,
+    schema: str | None,
+) -> Core:
+    database = Database(settings.runtime.database or data / "nightdesk.db", schema=schema)
+    ensure_schema(database, backups=data / "backups", now=clock.now())
+    install = load_or_create_install(data)
+    feed = feed or open_feed(settings.market.source, settings.market)
+    board, changes, halt = PriceBoard(), Changes(), HaltSwitch(data, clock)
+    closers: list[Callable[[], None]] = []
+    venues = venues if venues is not None else _open_venues(settings, data, clock, board, feed, closers)
+    writer = Writer(database, clock, name=WRITER, holder=f"{socket.gethostname()}:{os.getpid()}")
+    writer.start()
+    confirm = Confirm(clock, changes.publish)
+    heart = Heart(
+        venues=venues,
+        writer=writer,
+        confirm=confirm,
+        halt=halt,
+        clock=clock,
+        config=settings.orders,
+        beside=(_feeding(feed, board, clock),),
+    )
+    accept = Accept(
+        install_id=install.install_id,
+        limits=settings.risk,
+        orders=settings.orders,
+        prices=board,
+        halt=halt,
+        clock=clock,
+        on_queued=heart.offer,
+    )
+    writer.call_blocking(lambda tx: _first_rows(tx, settings, install, halt, clock))
+    return Core(
+        settings=settings,
+        data=data,
+        clock=clock,
+        lock=lock,
+        database=database,
+        install=install,
+        writer=writer,
+        reader=Reader(database),
+        changes=changes,
+        board=board,
+        feed=feed,
+        halt=halt,
+        venues=venues,
+        accept=accept,
+        decide=Decide(heart.offer, changes.publish),
+        heart=heart,
+        closers=closers,
+    )
+
+
+def _feeding(feed: Feed, board: PriceBoard, clock: Clock) -> Callable[[], Coroutine[object, object, None]]:
+    return lambda: feed.run(board, clock)
+
+
+def _first_rows(tx: Tx, settings: Settings, install: Install, halt: HaltSwitch, clock: Clock) -> None:
+    now = clock.now()
+    remember(tx, "install_id", install.install_id)
+    for name, config in settings.venues.items():
+        currency = config.paper.currency if config.paper is not None else "USD"
+        worth = config.paper.cash if config.paper is not None else config.equity
+        open_account(tx, AccountId(config.account), VenueId(name), currency, worth, to_micros(now))
+    row = read_halt(tx)
+    if row is not None and row.halted:
+        halt.remember(row.reason, row.actor)
+    audit.note(tx, actor="desk", action="desk.started", detail=f"settings {settings.version}", now=now)
+
+
+def _open_venues(
+    settings: Settings, data: Path, clock: Clock, board: PriceBoard, feed: Feed, closers: list[Callable[[], None]]
+) -> dict[AccountId, Venue]:
+    venues: dict[AccountId, Venue] = {}
+    for name, config in settings.venues.items():
+        if config.enabled:
+            venues[AccountId(config.account)] = _open_venue(name, config, data, clock, board, feed, closers)
+    return venues
+
+
+def _open_venue(
+    name: str,
+    config: VenueConfig,
+    data: Path,
+    clock: Clock,
+    board: PriceBoard,
+    feed: Feed,
+    closers: list[Callable[[], None]],
+) -> Venue:
+    if config.paper is None:
+        from nightdesk.venues.manual import ManualVenue
+
+        return ManualVenue(name, clock=clock, instruments=feed.instruments(VenueId(name)), live=False)
+    if config.paper.url:
+        from nightdesk.venues.paper.remote import PaperRemote
+
+        return PaperRemote(config.paper, AccountId(config.account), clock=clock)
+    from nightdesk.venues.paper.adapter import PaperVenue
+    from nightdesk.venues.paper.exchange import PaperExchange
+    from nightdesk.venues.paper.ledger import NAME, Ledger
+
+    folder = data / f"paper-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    exchange = PaperExchange(
+        prices=board,
+        clock=clock,
+        instruments=feed.instruments(VenueId(name)),
+        config=config.paper,
+        ledger=Ledger(folder / NAME),
+    )
+    closers.append(exchange.close)
+    return PaperVenue(exchange, AccountId(config.account), clock=clock)

@@ -1,0 +1,1 @@
+"""What the desk runs on: database, clock, secrets, logs. Knows nothing of trading."""

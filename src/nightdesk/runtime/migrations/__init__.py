@@ -1,0 +1,1 @@
+"""The schema and its history, one revision a file."""

@@ -1,0 +1,334 @@
+"""The one thread that writes: it gathers waiting work into a transaction, commits once, then answers everybody.
+
+Work is a verb and an item: `verb(tx, items)` returns one result per item, in their order. A verb may be run again
+after a rollback, so it does nothing but read and write through its `tx`.
+"""
+
+import asyncio
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from nightdesk.runtime import store
+from nightdesk.runtime.clock import Clock
+from nightdesk.runtime.crashpoints import reached
+from nightdesk.runtime.database import Database, PostgresConnection, SqliteConnection, StoreUnavailable, Tx
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item", contravariant=True)
+Result = TypeVar("Result", covariant=True)
+Value = TypeVar("Value")
+
+MOST_IN_A_BATCH = 256
+MOST_WAITING = 20_000
+LEASE_SECONDS = 10.0
+_TRIES = 3
+
+
+class Verb(Protocol[Item, Result]):
+    """A unit of work over many items at once."""
+
+    def __call__(self, tx: Tx, items: Sequence[Item], /) -> Sequence[Result]:
+        """One result per item, in their order."""
+
+
+class Overloaded(Exception):
+    """More work is waiting than the writer takes; nothing of this item was kept."""
+
+
+class Fenced(Exception):
+    """Another process has taken this writer's place; nothing more may be written or sent by this one."""
+
+
+@dataclass(slots=True)
+class _Job:
+    verb: Verb[Any, Any]
+    item: Any
+    future: "Future[Any] | asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop | None
+    result: Any = None
+    error: BaseException | None = None
+
+
+def _one(tx: Tx, works: Sequence[Callable[[Tx], Any]]) -> Sequence[Any]:
+    return [work(tx) for work in works]
+
+
+class Writer:
+    """Runs verbs in batches on its own thread and connection, fenced against a second writer of the same name."""
+
+    def __init__(
+        self, database: Database, clock: Clock, *, name: str, holder: str, lease: float = LEASE_SECONDS
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._name = name
+        self._holder = holder
+        self._lease = lease
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._connection: SqliteConnection | PostgresConnection | None = None
+        self._thread: threading.Thread | None = None
+        self._fence = 0
+        self._batch = 0
+        self._lease_ends = 0.0
+        self._fenced = False
+        self._failing = False
+        self.batches = 0
+        self.items = 0
+
+    def start(self) -> None:
+        """The writer holds its place and takes work. Raises Fenced if a living process holds it."""
+        self._connection = self._database.connect()
+        self._take_place(self._connection)
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """All work handed over before has been answered, and the place is free for the next process."""
+        if self._thread is None:
+            return
+        self._jobs.put(None)
+        self._thread.join()
+        self._thread = None
+        if self._connection is not None:
+            self._connection.close()
+
+    @property
+    def failing(self) -> bool:
+        """True while the database takes no writes."""
+        return self._failing
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait, roughly."""
+        return self._jobs.qsize()
+
+    def holds_lease(self) -> bool:
+        """True while no other process can have taken this writer's place."""
+        if self._fenced:
+            return False
+        return not self._database.postgres or self._clock.monotonic() < self._lease_ends
+
+    async def run(self, verb: Verb[Item, Value], item: Item) -> Value:
+        """The verb's result for the item, once it is durable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Value] = loop.create_future()
+        self._put(_Job(verb, item, future, loop))
+        return await future
+
+    def run_blocking(self, verb: Verb[Item, Value], item: Item, *, seconds: float = 30.0) -> Value:
+        """As `run`, for threads without an event loop."""
+        future: Future[Value] = Future()
+        self._put(_Job(verb, item, future, None))
+        return future.result(seconds)
+
+    async def call(self, work: Callable[[Tx], Value]) -> Value:
+        """What the work returned, once it is durable."""
+        result: Value = await self.run(_one, work)
+        return result
+
+    def call_blocking(self, work: Callable[[Tx], Value]) -> Value:
+        """As `call`, for threads without an event loop."""
+        result: Value = self.run_blocking(_one, work)
+        return result
+
+    def _put(self, job: _Job) -> None:
+        if self._thread is None or self._fenced:
+            if self._fenced:
+                raise Fenced("this process no longer writes")
+            raise StoreUnavailable("the writer has stopped")
+        if self._jobs.qsize() >= MOST_WAITING:
+            raise Overloaded(f"{MOST_WAITING} items are waiting to be written")
+        self._jobs.put(job)
+
+    # Below: the writer's own thread.
+
+    def _run(self) -> None:
+        while True:
+            job = self._jobs.get()
+            if job is None:
+                return
+            jobs, last = [job], False
+            while len(jobs) < MOST_IN_A_BATCH:
+                try:
+                    following = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    last = True
+                    break
+                jobs.append(following)
+            self._do(jobs)
+            _answer(jobs)
+            if last:
+                return
+
+    def _do(self, jobs: list[_Job]) -> None:
+        try:
+            self._transact(jobs)
+            self._failing = False
+        except Fenced as error:
+            self._fenced = True
+            _fail(jobs, error)
+        except StoreUnavailable as error:
+            if not self._failing:
+                log.error("store.unavailable", extra={"reason": str(error)})
+            self._failing = True
+            _fail(jobs, error)
+        except Exception as error:  # noqa: BLE001 - whatever one item raised is the answer to that item
+            if len(jobs) == 1:
+                _fail(jobs, error)
+                return
+            # One bad item must not take its neighbours down: each is run alone.
+            for job in jobs:
+                self._do([job])
+
+    def _transact(self, jobs: list[_Job]) -> None:
+        for attempt in range(1, _TRIES + 1):
+            connection = self._connected()
+            self._batch += 1
+            after: list[Callable[[], None]] = []
+            committing = False
+            try:
+                tx = connection.begin()
+                self._check_place(tx)
+                _run_verbs(tx, jobs)
+                after = tx.take_after()
+                reached("writer.before_commit")
+                committing = True
+                connection.commit()
+                reached("writer.after_commit")
+            except Exception as error:
+                self._undo(connection)
+                if committing and connection.lost(error) and self._was_committed():
+                    self._finish(jobs, after)
+                    return
+                again = connection.lost(error) or connection.contended(error)
+                if again and attempt < _TRIES:
+                    continue
+                if again or connection.unavailable(error):
+                    raise StoreUnavailable(f"{type(error).__name__}: {_first_line(error)}") from error
+                raise
+            self._finish(jobs, after)
+            return
+
+    def _finish(self, jobs: list[_Job], after: list[Callable[[], None]]) -> None:
+        self.batches += 1
+        self.items += len(jobs)
+        for call in after:
+            call()
+
+    def _connected(self) -> "SqliteConnection | PostgresConnection":
+        if self._connection is None:
+            self._connection = self._database.connect()
+        return self._connection
+
+    def _undo(self, connection: "SqliteConnection | PostgresConnection") -> None:
+        try:
+            connection.rollback()
+        except Exception:  # noqa: BLE001 - a connection that cannot even roll back is replaced, which rolls back
+            connection.close()
+        if connection.dead:
+            self._connection = None
+
+    def _was_committed(self) -> bool:
+        """After a connection died inside COMMIT: what the database says became of that batch."""
+        self._connection = None
+        connection = self._connected()
+        fence, batch, _, _ = store.place(connection.begin(), self._name)
+        connection.rollback()
+        if fence != self._fence:
+            raise Fenced(f"writer {self._name}: another process has taken over")
+        return batch == self._batch
+
+    def _check_place(self, tx: Tx) -> None:
+        began = self._clock.monotonic()
+        if not store.touch_place(tx, self._name, self._fence, self._batch, int(self._lease * 1_000_000)):
+            raise Fenced(f"writer {self._name}: another process has taken over")
+        # The lease is counted from before the update, so ours always ends no later than the database's.
+        self._lease_ends = began + self._lease
+
+    def _take_place(self, connection: "SqliteConnection | PostgresConnection") -> None:
+        now = connection.now_micros()
+        began = self._clock.monotonic()
+        tx = connection.begin()
+        try:
+            fence, batch, holder, lease_until = store.place(tx, self._name)
+            if connection.postgres and lease_until > now and holder and not _gone(holder, self._holder):
+                raise Fenced(
+                    f"another desk holds this database ({holder}); stop it, or wait"
+                    f" {(lease_until - now) / 1_000_000:.0f} s for its lease to end"
+                )
+            self._fence, self._batch = fence + 1, batch
+            store.take_place(tx, self._name, self._fence, self._holder, now + int(self._lease * 1_000_000))
+            connection.commit()
+        except Exception:
+            connection.rollback()
+            raise
+        self._lease_ends = began + self._lease
+
+
+def _run_verbs(tx: Tx, jobs: list[_Job]) -> None:
+    # Neighbours with the same verb are handed to it together; the order of the work is kept.
+    start = 0
+    for end in range(1, len(jobs) + 1):
+        if end < len(jobs) and jobs[end].verb is jobs[start].verb:
+            continue
+        group = jobs[start:end]
+        for job, result in zip(group, group[0].verb(tx, [job.item for job in group]), strict=True):
+            job.result = result
+        start = end
+
+
+def _fail(jobs: list[_Job], error: BaseException) -> None:
+    for job in jobs:
+        job.error = error
+
+
+def _answer(jobs: list[_Job]) -> None:
+    waiting: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in jobs:
+        if job.loop is not None:
+            waiting.setdefault(job.loop, []).append(job)
+        else:
+            _settle([job])
+    for loop, theirs in waiting.items():
+        try:
+            loop.call_soon_threadsafe(_settle, theirs)
+        except RuntimeError:
+            # The loop has closed: nobody waits any more, and the work is durable all the same.
+            log.debug("writer.answer_dropped", extra={"count": len(theirs)})
+
+
+def _settle(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():
+            continue
+        if job.error is not None:
+            job.future.set_exception(job.error)
+        else:
+            job.future.set_result(job.result)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0][:200]
+
+
+def _gone(holder: str, asking: str) -> bool:
+    """True when the holder ran on the asking machine and its process no longer exists."""
+    host, _, pid = holder.rpartition(":")
+    if host != asking.rpartition(":")[0] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
