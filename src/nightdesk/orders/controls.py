@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -10,8 +10,10 @@ from decimal import Decimal
 from nightdesk.accounts import audit
 from nightdesk.model.denial import DenyCode
 from nightdesk.model.errors import Refused
+from nightdesk.model.execution import ExecutionReport
 from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
 from nightdesk.model.market import Prices
+from nightdesk.model.order import Order
 from nightdesk.orders import person
 from nightdesk.orders.accept import Accept
 from nightdesk.orders.heart import Heart
@@ -28,8 +30,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonAnswer:
-    """What a person says became of an order that is carried out by hand."""
+    """What a person says became of an order that is carried out by hand. The same `answer_id` twice is one answer."""
 
+    answer_id: str
     cl_ord_id: ClOrdId
     verdict: str
     """`filled`, `canceled` or `rejected`."""
@@ -53,7 +56,7 @@ class Controls:
         clock: Clock,
         prices: Prices,
         destination_of: Callable[[AccountId, Symbol], Destination | None],
-        answer: Callable[[PersonAnswer], Awaitable[None]],
+        answer: Callable[[Order, PersonAnswer], ExecutionReport],
         on_changed: Callable[[Iterable[str]], None],
     ) -> None:
         self._writer = writer
@@ -94,9 +97,13 @@ class Controls:
             )
 
     async def answer(self, given: PersonAnswer) -> None:
-        """A person's answer about an order carried out by hand is with its venue, and on record."""
-        await self._heart.ask(lambda _: self._answer(given))
-        await self._note(given.actor, f"order.{given.verdict}", given.cl_ord_id, given.text)
+        """A person's answer about an order carried out by hand is among its facts, and on record."""
+
+        def answered(tx: Tx, now: datetime) -> Outcome:
+            report = self._answer(person.required(tx, given.cl_ord_id).order, given)
+            return person.answered(tx, given.cl_ord_id, report, given.actor, now)
+
+        await self._run(given.actor, f"order.{given.verdict}", given.cl_ord_id, answered, given.text)
 
     def _approve(self, tx: Tx, cl_ord_id: ClOrdId, actor: str, now: datetime) -> Outcome:
         stored = person.required(tx, cl_ord_id)

@@ -4,6 +4,7 @@ It talks to the rest of the desk by messages only, so a slow page or strategy ne
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -24,7 +25,7 @@ from nightdesk.orders.send import Sender
 from nightdesk.orders.stamps import Stamps
 from nightdesk.risk.halt import HaltSwitch
 from nightdesk.runtime.clock import Clock
-from nightdesk.runtime.database import StoreUnavailable
+from nightdesk.runtime.database import Reader, StoreUnavailable
 from nightdesk.runtime.writer import Fenced, Overloaded, Writer
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Heart:
         *,
         venues: Mapping[AccountId, Venue],
         writer: Writer,
+        reader: Reader,
         confirm: Confirm,
         halt: HaltSwitch,
         clock: Clock,
@@ -51,6 +53,7 @@ class Heart:
     ) -> None:
         self._venues = venues
         self._writer = writer
+        self._reader = reader
         self._confirm = confirm
         self._halt = halt
         self._clock = clock
@@ -150,6 +153,7 @@ class Heart:
         self._prober = Prober(
             venues=self._venues,
             writer=self._writer,
+            reader=self._reader,
             confirm=self._confirm,
             sender=sender,
             clock=self._clock,
@@ -157,6 +161,7 @@ class Heart:
         )
         self._reconciler = Reconciler(
             writer=self._writer,
+            reader=self._reader,
             confirm=self._confirm,
             sender=sender,
             prober=self._prober,
@@ -236,4 +241,5 @@ class Heart:
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, 15.0)
                 # What was missed meanwhile is read back; the stream alone is never the truth.
-                await self.reconciler.compare(account_id, venue, trigger="stream")
+                with contextlib.suppress(StoreUnavailable, Overloaded):
+                    await self.reconciler.compare(account_id, venue, trigger="stream")

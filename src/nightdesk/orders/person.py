@@ -8,7 +8,7 @@ from decimal import Decimal
 from nightdesk.model.denial import Denied, DenyCode
 from nightdesk.model.enums import CommandKind, CommandState, Doubt, OrdStatus
 from nightdesk.model.errors import Refused
-from nightdesk.model.execution import Fact, FactKind
+from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId
 from nightdesk.orders import store
 from nightdesk.orders.accept import Queued, new_command, queue_cancel
@@ -115,6 +115,14 @@ def settle(tx: Tx, cl_ord_id: ClOrdId, action: str, actor: str, now: datetime, t
         fact = _decision(tx, stored, actor, now, None, None, text or f"accepted by {actor}")
     _weigh(tx, stored, fact, now)
     return Outcome(subjects=(stored.order.cl_ord_id, stored.order.signal_id))
+
+
+def answered(tx: Tx, cl_ord_id: ClOrdId, report: ExecutionReport, actor: str, now: datetime) -> Outcome:
+    """The report of a venue that a person stands for is among the order's facts."""
+    stored = required(tx, cl_ord_id)
+    for fact in facts_of(report, stamp=_stamp(tx, stored, now), at=now, origin=actor):
+        _weigh(tx, stored, fact, now)
+    return Outcome(subjects=(cl_ord_id, stored.order.signal_id))
 
 
 def stop_entries(tx: Tx, account_ids: Iterable[AccountId], actor: str, now: datetime) -> Outcome:

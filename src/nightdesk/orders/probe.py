@@ -22,7 +22,7 @@ from nightdesk.orders.send import Sender
 from nightdesk.orders.stamps import Stamps
 from nightdesk.orders.store import StoredOrder
 from nightdesk.runtime.clock import Clock
-from nightdesk.runtime.database import Tx
+from nightdesk.runtime.database import Reader, Tx
 from nightdesk.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class Prober:
         *,
         venues: Mapping[AccountId, Venue],
         writer: Writer,
+        reader: Reader,
         confirm: Confirm,
         sender: Sender,
         clock: Clock,
@@ -73,6 +74,7 @@ class Prober:
     ) -> None:
         self._venues = venues
         self._writer = writer
+        self._reader = reader
         self._confirm = confirm
         self._sender = sender
         self._clock = clock
@@ -112,7 +114,7 @@ class Prober:
         return await self._step(order, venue)
 
     async def _step(self, order: Order, venue: Venue) -> StoredOrder | None:
-        doubtful = await self._writer.call(lambda tx: load_doubtful(tx, order.cl_ord_id))
+        doubtful = await self._reader.read(lambda tx: load_doubtful(tx, order.cl_ord_id))
         if doubtful is None:
             return None
         step = next_step(
@@ -144,7 +146,7 @@ class Prober:
         """A cancel without an answer is sent again while the order lives: a second cancel can do no harm."""
         if stored is None or stored.state.ord_status.terminal:
             return
-        doubtful = await self._writer.call(lambda tx: load_doubtful(tx, order.cl_ord_id))
+        doubtful = await self._reader.read(lambda tx: load_doubtful(tx, order.cl_ord_id))
         command = doubtful.command(CommandKind.CANCEL) if doubtful is not None else None
         if command is not None:
             await self._requeue(order, command, in_doubt=False)

@@ -4,9 +4,10 @@ Commands found SENDING come first, then open orders, fills and positions. Nothin
 explain is recorded as EXTERNAL and the account takes only reducing orders until a person acknowledges it.
 """
 
+import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from nightdesk.model.enums import CommandKind, CommandState, Doubt, TradingState
 from nightdesk.model.errors import Unsupported, VenueError
 from nightdesk.model.execution import ExecutionReport, Fact, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
+from nightdesk.model.order import Order
 from nightdesk.model.venue import AccountSnapshot, Venue
 from nightdesk.orders import store
 from nightdesk.orders.accept import Queued
@@ -28,13 +30,16 @@ from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio import store as portfolio
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
-from nightdesk.runtime.database import Tx, from_micros, to_micros
+from nightdesk.runtime.database import Reader, Tx, from_micros, to_micros
 from nightdesk.runtime.store import remember, replace_remembered
 from nightdesk.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
 
-FILLS_OVERLAP = timedelta(hours=1)
+START_OVERLAP = timedelta(hours=1)
+CLOCK_OVERLAP = timedelta(minutes=1)
+PROBES_AT_ONCE = 10
+MOST_OFFERED = 1000
 SETTLE_SECONDS = 2.0
 """A position that differs is looked at once more after this: a fill may be on its way."""
 
@@ -65,6 +70,7 @@ class Reconciler:
         self,
         *,
         writer: Writer,
+        reader: Reader,
         confirm: Confirm,
         sender: Sender,
         prober: Prober,
@@ -73,6 +79,7 @@ class Reconciler:
         external_allowed: frozenset[AccountId] = frozenset(),
     ) -> None:
         self._writer = writer
+        self._reader = reader
         self._confirm = confirm
         self._sender = sender
         self._prober = prober
@@ -85,7 +92,7 @@ class Reconciler:
         """The account is ready to trade, or takes only what reduces; False where the venue could not be asked."""
         await self._writer.call(lambda tx: _begin(tx, account_id, self._clock.now()))
         reached("recover.begun")
-        work = await self._writer.call(lambda tx: _load(tx, account_id))
+        work = await self._reader.read(lambda tx: _load(tx, account_id))
         await self._doubt_what_was_sending(work)
         reached("recover.doubted")
         if not await self.compare(account_id, venue, trigger="start"):
@@ -114,40 +121,38 @@ class Reconciler:
             self._prober.watch(order)
 
     async def offer_queued(self, account_id: AccountId) -> None:
-        """Every queued command of the account is in its lane."""
-        work = await self._writer.call(lambda tx: _load(tx, account_id))
-        self._sender.offer(
-            [
-                Queued(
-                    order=work.orders[command.cl_ord_id].order,
-                    command=command,
-                    in_doubt=work.orders[command.cl_ord_id].state.doubt is Doubt.UNKNOWN,
-                )
-                for command in work.commands
-                if command.state is CommandState.QUEUED and command.cl_ord_id in work.orders
-            ]
-        )
+        """The oldest queued commands of the account that are due are in its lane."""
+        now = to_micros(self._clock.now())
+        self._sender.offer(await self._reader.read(lambda tx: _due(tx, account_id, now)))
 
     async def probe_doubts(self, account_id: AccountId, *, after: float = 0.0) -> None:
         """Every order of the account that has been in doubt for `after` seconds was asked about once."""
-        work = await self._writer.call(lambda tx: _load(tx, account_id))
+        work = await self._reader.read(lambda tx: _load(tx, account_id))
         in_doubt = {c.cl_ord_id for c in work.commands if c.state is CommandState.UNKNOWN}
-        for cl_ord_id in in_doubt:
-            stored = work.orders.get(cl_ord_id)
-            if stored is not None and self._prober.watched_seconds(cl_ord_id) >= after:
-                await self._prober.probe(stored.order)
+        due = [each for each in in_doubt if self._prober.watched_seconds(each) >= after]
+        await self._probe_all([work.orders[each].order for each in due if each in work.orders])
+
+    async def _probe_all(self, orders: Sequence[Order]) -> None:
+        free = asyncio.Semaphore(PROBES_AT_ONCE)
+
+        async def probe(order: Order) -> None:
+            async with free:
+                await self._prober.probe(order)
+
+        await asyncio.gather(*(probe(order) for order in orders))
 
     async def compare(self, account_id: AccountId, venue: Venue, *, trigger: str) -> bool:
         """The account was compared with its venue and the result recorded; False where the venue did not answer."""
         started = self._clock.now()
         findings = Findings()
+        overlap = CLOCK_OVERLAP if trigger == "clock" else START_OVERLAP
         try:
             await self.probe_doubts(account_id)
             async with self._clock.timeout(READ_SECONDS):
                 await self._open_orders(account_id, venue, findings)
             reached("recover.orders")
             async with self._clock.timeout(READ_SECONDS):
-                await self._fills(account_id, venue, started, findings)
+                await self._fills(account_id, venue, started, findings, overlap)
             reached("recover.fills")
             async with self._clock.timeout(READ_SECONDS):
                 await self._positions(account_id, venue, findings)
@@ -177,20 +182,27 @@ class Reconciler:
                 seen.add(report.cl_ord_id)
             else:
                 findings.unknown_orders.append(_sentence(report))
-        for cl_ord_id, stored in ours.items():
-            waiting = stored.state.order_id is None and stored.state.doubt is Doubt.NONE
-            if cl_ord_id not in seen and not waiting:
-                await self._prober.probe(stored.order)
+        # What never left, or is being sent this moment, cannot be in the venue's list yet.
+        missing = [
+            stored.order
+            for cl_ord_id, stored in ours.items()
+            if cl_ord_id not in seen and (stored.state.order_id is not None or stored.state.doubt is not Doubt.NONE)
+        ]
+        await self._probe_all(missing)
 
-    async def _fills(self, account_id: AccountId, venue: Venue, started: datetime, findings: Findings) -> None:
+    async def _fills(
+        self, account_id: AccountId, venue: Venue, started: datetime, findings: Findings, overlap: timedelta
+    ) -> None:
         key = f"fills_until:{account_id}"
-        since = await self._writer.call(lambda tx: _fills_since(tx, key))
+        since = await self._writer.call(lambda tx: from_micros(int(remember(tx, key, "0"))))
         stamp = self._stamps.next()
-        for report in await venue.fills(since):
-            known = report.cl_ord_id is not None and await self._learn(account_id, report, stamp)
-            if not known:
+        reports = await venue.fills(max(since - overlap, from_micros(0)))
+        keys = [_fill_key(report, stamp, started) for report in reports]
+        known = await self._reader.read(lambda tx: store.known_facts(tx, keys))
+        for report, fact in zip(reports, keys, strict=True):
+            if fact not in known and not await self._learn(account_id, report, stamp):
                 findings.unknown_orders.append(_sentence(report))
-        await self._writer.call(lambda tx: _set_fills_until(tx, key, started))
+        await self._writer.call(lambda tx: replace_remembered(tx, key, str(to_micros(started))))
 
     async def _learn(self, account_id: AccountId, report: ExecutionReport, stamp: int) -> bool:
         """True when the report is about an order of ours; it is part of the order's facts now."""
@@ -222,7 +234,7 @@ class Reconciler:
             # Nobody there states positions; ours are all there is.
             return []
         theirs = {holding.symbol: holding.qty for holding in snapshot.holdings if holding.qty}
-        ours = await self._writer.call(lambda tx: portfolio.holdings(tx, account_id))
+        ours = await self._reader.read(lambda tx: portfolio.holdings(tx, account_id))
         return [
             f"{symbol}: the venue says {theirs.get(symbol, Decimal(0)):f}, we say {ours.get(symbol, Decimal(0)):f}"
             for symbol in sorted(theirs.keys() | ours.keys())
@@ -274,12 +286,18 @@ def _load(tx: Tx, account_id: AccountId) -> _Work:
     return _Work(commands=commands, orders=orders)
 
 
-def _fills_since(tx: Tx, key: str) -> datetime:
-    return from_micros(int(remember(tx, key, "0"))) - FILLS_OVERLAP
+def _due(tx: Tx, account_id: AccountId, now: int) -> list[Queued]:
+    found = []
+    for command in outgoing.queued_commands(tx, account_id, now, MOST_OFFERED):
+        stored = store.load_order(tx, command.cl_ord_id)
+        if stored is not None:
+            in_doubt = command.kind is CommandKind.NEW and stored.state.doubt is Doubt.UNKNOWN
+            found.append(Queued(order=stored.order, command=command, in_doubt=in_doubt))
+    return found
 
 
-def _set_fills_until(tx: Tx, key: str, until: datetime) -> None:
-    replace_remembered(tx, key, str(to_micros(until)))
+def _fill_key(report: ExecutionReport, stamp: int, at: datetime) -> tuple[str, str]:
+    return (report.cl_ord_id or "", facts_of(report, stamp=stamp, at=at, origin="reconcile")[0].key)
 
 
 def _conclude(

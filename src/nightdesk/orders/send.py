@@ -229,6 +229,9 @@ class Sender:
             if ended is not None:
                 await self._write(queued, (ended,), None, first_byte, "NOT_SENT", str(error))
                 return None
+        if command.kind is CommandKind.CANCEL and isinstance(error, GateClosed):
+            await self._write(queued, (), CommandState.ENDED, first_byte, "NOT_SENT", str(error))
+            return None
         pause = _pause(error, command.attempts)
         not_before = to_micros(self._clock.now() + pause)
         # An earlier message of this order may be at the venue: then it goes back into doubt, not into the queue.

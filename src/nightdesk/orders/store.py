@@ -286,3 +286,20 @@ def signal_settled(tx: Tx, signal_id: SignalId) -> bool:
         if state.ord_status is OrdStatus.PENDING_NEW or each.order.ord_type is OrdType.MARKET:
             return False
     return True
+
+
+def ids_beginning(tx: Tx, prefix: str, *, limit: int) -> list[ClOrdId]:
+    """The ids of orders that begin with the text, at most `limit` of them."""
+    if not prefix or not all(char in "0123456789abcdef" for char in prefix):
+        return []
+    rows = tx.fetch(
+        "SELECT cl_ord_id FROM orders WHERE cl_ord_id >= ? AND cl_ord_id < ? ORDER BY cl_ord_id LIMIT ?",
+        (prefix, prefix + "g", limit),
+    )
+    return [row[0] for row in rows]
+
+
+def known_facts(tx: Tx, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Which of the facts, named by cl_ord_id and key, are on record."""
+    sql = "SELECT 1 FROM facts WHERE cl_ord_id = ? AND key = ?"
+    return {pair for pair in keys if tx.fetch(sql, pair)}

@@ -64,6 +64,16 @@ def waiting_commands(tx: Tx, account_id: AccountId) -> list[StoredCommand]:
     ]
 
 
+def queued_commands(tx: Tx, account_id: AccountId, now: int, limit: int) -> list[StoredCommand]:
+    """The oldest queued commands of the account that may go out by now (microseconds), at most `limit`."""
+    rows = tx.fetch(
+        "SELECT cl_ord_id, kind, number, account_id, state, deadline_at, not_before, attempts FROM commands"
+        " WHERE account_id = ? AND state = 'QUEUED' AND not_before <= ? ORDER BY created_at, number LIMIT ?",
+        (account_id, now, limit),
+    )
+    return [_command(row) for row in rows]
+
+
 def commands_of_order(tx: Tx, cl_ord_id: ClOrdId) -> list[StoredCommand]:
     """Everything that was asked of the venue about the order."""
     return [

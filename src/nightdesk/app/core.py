@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running desk out. The only list of concrete things."""
+"""The desk without its web: settings in, everything an order passes through out."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nightdesk.accounts import audit
+from nightdesk.app.venues import open_venues
 from nightdesk.market.board import PriceBoard
 from nightdesk.market.feed import Feed, open_feed
 from nightdesk.model.identifiers import AccountId, VenueId
@@ -28,7 +29,7 @@ from nightdesk.runtime.migrate import ensure_schema
 from nightdesk.runtime.secrets import Install, load_or_create_install, prepare_data_dir
 from nightdesk.runtime.store import remember
 from nightdesk.runtime.writer import Writer
-from nightdesk.settings import Settings, VenueConfig
+from nightdesk.settings import Settings
 
 WRITER = "desk"
 
@@ -63,7 +64,7 @@ class Core:
 
         def beat() -> None:
             try:
-                with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                with asyncio.Runner(loop_factory=loop_factory()) as runner:
                     runner.run(self.heart.run(ready.set))
             except BaseException as error:  # noqa: BLE001 - told to whoever waits in `start`
                 self.failed = error
@@ -88,7 +89,8 @@ class Core:
         self.lock.release()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """How event loops are made: by uvloop where it is installed, else the standard way (None)."""
     try:
         import uvloop
     except ImportError:
@@ -135,13 +137,15 @@ def _open(
     feed = feed or open_feed(settings.market.source, settings.market)
     board, changes, halt = PriceBoard(), Changes(), HaltSwitch(data, clock)
     closers: list[Callable[[], None]] = []
-    venues = venues if venues is not None else _open_venues(settings, data, clock, board, feed, closers)
+    venues = venues if venues is not None else open_venues(settings, data, clock, board, feed, closers)
     writer = Writer(database, clock, name=WRITER, holder=f"{socket.gethostname()}:{os.getpid()}")
     writer.start()
+    reader = Reader(database)
     confirm = Confirm(clock, changes.publish)
     heart = Heart(
         venues=venues,
         writer=writer,
+        reader=reader,
         confirm=confirm,
         halt=halt,
         clock=clock,
@@ -166,7 +170,7 @@ def _open(
         database=database,
         install=install,
         writer=writer,
-        reader=Reader(database),
+        reader=reader,
         changes=changes,
         board=board,
         feed=feed,
@@ -194,47 +198,3 @@ def _first_rows(tx: Tx, settings: Settings, install: Install, halt: HaltSwitch, 
     if row is not None and row.halted:
         halt.remember(row.reason, row.actor)
     audit.note(tx, actor="desk", action="desk.started", detail=f"settings {settings.version}", now=now)
-
-
-def _open_venues(
-    settings: Settings, data: Path, clock: Clock, board: PriceBoard, feed: Feed, closers: list[Callable[[], None]]
-) -> dict[AccountId, Venue]:
-    venues: dict[AccountId, Venue] = {}
-    for name, config in settings.venues.items():
-        if config.enabled:
-            venues[AccountId(config.account)] = _open_venue(name, config, data, clock, board, feed, closers)
-    return venues
-
-
-def _open_venue(
-    name: str,
-    config: VenueConfig,
-    data: Path,
-    clock: Clock,
-    board: PriceBoard,
-    feed: Feed,
-    closers: list[Callable[[], None]],
-) -> Venue:
-    if config.paper is None:
-        from nightdesk.venues.manual import ManualVenue
-
-        return ManualVenue(name, clock=clock, instruments=feed.instruments(VenueId(name)), live=False)
-    if config.paper.url:
-        from nightdesk.venues.paper.remote import PaperRemote
-
-        return PaperRemote(config.paper, AccountId(config.account), clock=clock)
-    from nightdesk.venues.paper.adapter import PaperVenue
-    from nightdesk.venues.paper.exchange import PaperExchange
-    from nightdesk.venues.paper.ledger import NAME, Ledger
-
-    folder = data / f"paper-{name}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    exchange = PaperExchange(
-        prices=board,
-        clock=clock,
-        instruments=feed.instruments(VenueId(name)),
-        config=config.paper,
-        ledger=Ledger(folder / NAME),
-    )
-    closers.append(exchange.close)
-    return PaperVenue(exchange, AccountId(config.account), clock=clock)
