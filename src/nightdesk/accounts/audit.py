@@ -12,7 +12,7 @@ _PAGE = 1000
 
 
 def note(tx: Tx, *, actor: str, action: str, subject: str = "", detail: str = "", now: datetime) -> AuditLine:
-    """What was done is on record, in the same transaction as its effect. Secrets never go in here."""
+    """What was done is on record, in the same transaction as its effect; secrets never go in here."""
     before = last_line(tx)
     seq = before.seq + 1 if before is not None else 1
     previous = before.hash if before is not None else GENESIS

@@ -23,9 +23,10 @@ from nightdesk.risk.halt import HaltSwitch
 from nightdesk.risk.store import read_halt
 from nightdesk.runtime.changes import Changes
 from nightdesk.runtime.clock import Clock, SystemClock
-from nightdesk.runtime.database import Database, Reader, Tx, to_micros
+from nightdesk.runtime.database import Database, Tx, to_micros
 from nightdesk.runtime.lock import ProcessLock
 from nightdesk.runtime.migrate import ensure_schema
+from nightdesk.runtime.reader import Reader
 from nightdesk.runtime.secrets import Install, load_or_create_install, prepare_data_dir
 from nightdesk.runtime.store import remember
 from nightdesk.runtime.writer import Writer

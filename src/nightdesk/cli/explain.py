@@ -8,7 +8,8 @@ from nightdesk.accounts.store import last_line
 from nightdesk.cli.words import GOOD, mark, say
 from nightdesk.model.errors import NightdeskError
 from nightdesk.orders.store import ids_beginning
-from nightdesk.runtime.database import Database, Reader, StoreUnavailable, from_micros
+from nightdesk.runtime.database import Database, StoreUnavailable, from_micros
+from nightdesk.runtime.reader import Reader
 from nightdesk.settings import load
 from nightdesk.web.history.fields import history_fields
 from nightdesk.web.history.store import history

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from nightdesk.accounts.audit import first_broken
 from nightdesk.risk.halt import FILE_NAME
-from nightdesk.runtime.database import Database, Reader, SqliteConnection, StoreDamaged, StoreUnavailable
+from nightdesk.runtime.database import Database, SqliteConnection, StoreDamaged, StoreUnavailable
 from nightdesk.runtime.migrate import HEAD, current_revision
+from nightdesk.runtime.reader import Reader
 from nightdesk.runtime.secrets import SecretsError, load_or_create_tokens
 from nightdesk.settings import Settings, SettingsError, load
 

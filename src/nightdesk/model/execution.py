@@ -103,35 +103,9 @@ def facts_of(report: ExecutionReport, *, stamp: int, at: datetime, origin: str) 
     and not as a repeat. A repeated report gives the same keys.
     """
     facts = []
-    if report.exec_id is not None and report.exec_type is ExecType.TRADE_CANCEL:
-        facts.append(
-            Fact(
-                key=f"bust:{report.exec_id}",
-                kind=FactKind.BUST,
-                stamp=stamp,
-                at=at,
-                origin=origin,
-                order_id=report.order_id,
-                exec_id=report.exec_id,
-                text=report.text,
-            )
-        )
-    elif report.exec_id is not None and report.last_qty is not None and report.last_px is not None:
-        facts.append(
-            Fact(
-                key=f"fill:{report.exec_id}:{_plain(report.last_qty)}@{_plain(report.last_px)}",
-                kind=FactKind.FILL,
-                stamp=stamp,
-                at=report.transact_time or at,
-                origin=origin,
-                order_id=report.order_id,
-                exec_id=report.exec_id,
-                last_qty=report.last_qty,
-                last_px=report.last_px,
-                fee=report.fee,
-                fee_currency=report.fee_currency,
-            )
-        )
+    trade = _trade_fact(report, stamp, at, origin)
+    if trade is not None:
+        facts.append(trade)
     if report.exec_type is ExecType.REPLACED:
         facts.append(
             Fact(
@@ -162,3 +136,34 @@ def facts_of(report: ExecutionReport, *, stamp: int, at: datetime, origin: str) 
         )
     )
     return tuple(facts)
+
+
+def _trade_fact(report: ExecutionReport, stamp: int, at: datetime, origin: str) -> Fact | None:
+    if report.exec_id is None:
+        return None
+    if report.exec_type is ExecType.TRADE_CANCEL:
+        return Fact(
+            key=f"bust:{report.exec_id}",
+            kind=FactKind.BUST,
+            stamp=stamp,
+            at=at,
+            origin=origin,
+            order_id=report.order_id,
+            exec_id=report.exec_id,
+            text=report.text,
+        )
+    if report.last_qty is None or report.last_px is None:
+        return None
+    return Fact(
+        key=f"fill:{report.exec_id}:{_plain(report.last_qty)}@{_plain(report.last_px)}",
+        kind=FactKind.FILL,
+        stamp=stamp,
+        at=report.transact_time or at,
+        origin=origin,
+        order_id=report.order_id,
+        exec_id=report.exec_id,
+        last_qty=report.last_qty,
+        last_px=report.last_px,
+        fee=report.fee,
+        fee_currency=report.fee_currency,
+    )

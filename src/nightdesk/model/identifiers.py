@@ -30,9 +30,5 @@ def derive_cl_ord_id(install_id: str, account_id: AccountId, signal_id: SignalId
 
     32 hex digits (128 bits of SHA-256 over the length-prefixed parts).
     """
-    digest = hashlib.sha256()
-    for part in (install_id, account_id, signal_id, str(leg)):
-        encoded = part.encode()
-        digest.update(len(encoded).to_bytes(4, "big"))
-        digest.update(encoded)
-    return ClOrdId(digest.hexdigest()[:32])
+    parts = "".join(f"{len(part)}:{part}," for part in (install_id, account_id, signal_id, str(leg)))
+    return ClOrdId(hashlib.sha256(parts.encode()).hexdigest()[:32])

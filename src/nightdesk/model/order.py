@@ -83,7 +83,6 @@ class _Filled:
     """The newest stamp of an exec_id told in two ways; -1 where there is none."""
 
 
-_POSITIVE = frozenset({FactKind.STATUS, FactKind.FILL, FactKind.REPLACED})
 _LIVE = frozenset({OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED, OrdStatus.FILLED})
 _TERMINAL_RANK = {OrdStatus.REJECTED: 1, OrdStatus.EXPIRED: 2, OrdStatus.CANCELED: 3, OrdStatus.FILLED: 4}
 
@@ -112,8 +111,15 @@ def fold(order: Order, facts: Iterable[Fact]) -> OrderState:
     )
 
 
+def is_positive(fact: Fact) -> bool:
+    """True for evidence that the venue took the order; "queued" (PENDING_NEW) says only that it heard of it."""
+    if fact.kind is FactKind.STATUS:
+        return fact.ord_status is not OrdStatus.PENDING_NEW
+    return fact.kind in (FactKind.FILL, FactKind.REPLACED)
+
+
 def distinct(facts: Iterable[Fact]) -> list[Fact]:
-    """Each fact once. A fill keeps the moment it was first seen, everything else the moment it was last seen.
+    """Each fact once: a fill at the moment it was first seen, everything else at the moment it was last seen.
 
     A fill is an event, reading it again says nothing new; a status read again says that it still holds.
     """
@@ -127,9 +133,10 @@ def distinct(facts: Iterable[Fact]) -> list[Fact]:
 
 def supersedes(fact: Fact, other: Fact) -> bool:
     """True when, of two facts with the same key, `fact` is the one to keep."""
-    if fact.kind is FactKind.FILL:
-        return fact.stamp < other.stamp
-    return fact.stamp > other.stamp
+    if fact.stamp == other.stamp:
+        # Either will do, but it must be the same one whichever came first.
+        return fact != other and repr(fact) > repr(other)
+    return (fact.stamp < other.stamp) is (fact.kind is FactKind.FILL)
 
 
 def _current_qty(order: Order, facts: list[Fact]) -> Decimal:
@@ -217,7 +224,7 @@ def _status(qty: Decimal, filled: _Filled, ended: Fact | None, local: Fact | Non
         return OrdStatus.PARTIALLY_FILLED
     if local is not None:
         return _local_status(local)
-    if any(fact.kind in _POSITIVE for fact in facts):
+    if any(is_positive(fact) for fact in facts):
         return OrdStatus.NEW
     held = max((f for f in facts if f.kind in (FactKind.HELD, FactKind.APPROVED)), key=lambda f: f.stamp, default=None)
     if held is not None and held.kind is FactKind.HELD:
@@ -236,7 +243,7 @@ def _doubt(
         return Doubt.DISPUTED
     if status.terminal or status is OrdStatus.HELD:
         return Doubt.NONE
-    positive = max((fact.stamp for fact in facts if fact.kind in _POSITIVE), default=None)
+    positive = max((fact.stamp for fact in facts if is_positive(fact)), default=None)
     if positive is None:
         unknown = any(fact.kind is FactKind.OUTCOME_UNKNOWN and fact.stamp > settled for fact in facts)
         return Doubt.UNKNOWN if unknown else Doubt.NONE
@@ -269,8 +276,16 @@ def _disputed(
         return False
     if filled.qty > 0 and news:
         return True
+    if settled >= 0 and _over(qty, filled, ended):
+        # A person has seen what filled, and no more can: that it once lived is told again and again.
+        return False
     since = settled if local is not None and local.kind is not FactKind.DECISION else max(ruled_out, settled)
     return _newest_status(facts, _LIVE) > since
+
+
+def _over(qty: Decimal, filled: _Filled, ended: Fact | None) -> bool:
+    """True when the venue accounts for the whole order, so that nothing of it can live there."""
+    return filled.qty >= qty or (ended is not None and ended.ord_status in (OrdStatus.CANCELED, OrdStatus.EXPIRED))
 
 
 def _newest_status(facts: list[Fact], wanted: frozenset[OrdStatus]) -> int:

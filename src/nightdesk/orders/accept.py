@@ -9,18 +9,18 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nightdesk.model.denial import Denied, DenyCode
-from nightdesk.model.enums import CommandKind, CommandState, OrdType, SignalOutcome, TradingState
+from nightdesk.model.enums import CommandKind, OrdType, SignalOutcome, TradingState
 from nightdesk.model.execution import Fact, FactKind
 from nightdesk.model.identifiers import Symbol, derive_cl_ord_id
 from nightdesk.model.market import Prices
 from nightdesk.model.order import Order, OrderState, fold
-from nightdesk.model.signal import Aim
+from nightdesk.model.signal import Aim, Signal
 from nightdesk.orders import store
 from nightdesk.orders.config import OrdersConfig
 from nightdesk.orders.intent import Acceptance, Destination, Intent, Ledgered, Ticket, Want
-from nightdesk.orders.ledger.store import Claim, add_signals, find_claim, signal_row, take_claim
+from nightdesk.orders.ledger.store import Claim, Key, add_signals, find_claims, key_of, signal_row, take_claims
 from nightdesk.orders.outgoing import store as outgoing
-from nightdesk.orders.outgoing.store import StoredCommand
+from nightdesk.orders.queued import Queued, new_command, queue_cancel
 from nightdesk.orders.route import Draft, draft
 from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio.book import AccountBook
@@ -41,20 +41,13 @@ class ClaimLost(Exception):
     """Another process claimed the same signal first; run again, this one is seen to be the repeat."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queued:
-    """A command that may be sent as soon as the transaction that holds it is durable."""
-
-    order: Order
-    command: StoredCommand
-    in_doubt: bool = False
-    """An earlier message of the order may be at the venue."""
-
-
 @dataclass(slots=True)
 class _Rows:
     """What one transaction will write, gathered over its signals."""
 
+    claims: dict[Key, Claim]
+    """Those found before, and those this transaction makes: a repeat inside one batch is a repeat."""
+    claimed: list[tuple[Signal, int]] = field(default_factory=list)
     signals: list[Row] = field(default_factory=list)
     orders: list[Row] = field(default_factory=list)
     commands: list[Row] = field(default_factory=list)
@@ -93,8 +86,10 @@ class Accept:
         books.load(where.account_id for intent in intents for want in intent.wants for where in want.destinations)
         row = read_halt(tx)
         halt = HaltState(halted=True, reason=row.reason) if row is not None and row.halted else self._halt.state
-        rows = _Rows()
+        rows = _Rows(claims=find_claims(tx, [key_of(intent.signal) for intent in intents]))
         results = [self._one(tx, intent, books, halt, now, rows) for intent in intents]
+        if not take_claims(tx, rows.claimed, micros):
+            raise ClaimLost(f"one of {len(rows.claimed)} signals")
         add_signals(tx, rows.signals)
         store.add_orders(tx, rows.orders)
         outgoing.add_commands(tx, rows.commands)
@@ -111,7 +106,7 @@ class Accept:
     def _one(self, tx: Tx, intent: Intent, books: Books, halt: HaltState, now: datetime, rows: _Rows) -> Acceptance:
         signal = intent.signal
         window = int(intent.window_seconds * 1_000_000)
-        claim = find_claim(tx, signal.owner_id, signal.hook, signal.digest)
+        claim = rows.claims.get(key_of(signal))
         if claim is not None and (claim.explicit or to_micros(now) - claim.claimed_at < window):
             return _repeat(intent, claim, rows)
         tickets, reasons = self._legs(tx, intent, books, halt, now, rows)
@@ -138,8 +133,13 @@ class Accept:
                 field=first.field,
                 notes=signal.notes,
             )
-        if not take_claim(tx, signal, window=window, now=to_micros(now)):
-            raise ClaimLost(signal.digest)
+        rows.claimed.append((signal, window))
+        rows.claims[key_of(signal)] = Claim(
+            signal_id=signal.signal_id,
+            body_digest=signal.body_digest,
+            claimed_at=to_micros(now),
+            explicit=signal.explicit_id is not None,
+        )
         rows.signals.append(signal_row(signal, SignalOutcome.ACCEPTED))
         return Acceptance(
             outcome=SignalOutcome.ACCEPTED, signal_id=signal.signal_id, tickets=tuple(tickets), notes=signal.notes
@@ -340,43 +340,11 @@ def record(tx: Tx, items: Sequence[Ledgered], /) -> Sequence[None]:
     return [None] * len(items)
 
 
-def new_command(order: Order, kind: CommandKind, number: int, deadline_at: int) -> StoredCommand:
-    """A command as it stands in the database right after it was queued."""
-    return StoredCommand(
-        cl_ord_id=order.cl_ord_id,
-        kind=kind,
-        number=number,
-        account_id=order.account_id,
-        state=CommandState.QUEUED,
-        deadline_at=deadline_at,
-        not_before=0,
-        attempts=0,
-    )
-
-
-CANCEL_WITHIN = timedelta(minutes=10)
-
-
-def queue_cancel(tx: Tx, order: Order, *, actor: str, now: datetime) -> Queued | None:
-    """A cancel of the order waits to be sent; None where one is under way already."""
-    commands = outgoing.commands_of_order(tx, order.cl_ord_id)
-    cancels = [command for command in commands if command.kind is CommandKind.CANCEL]
-    waiting = (CommandState.QUEUED, CommandState.SENDING, CommandState.UNKNOWN)
-    if any(command.state in waiting for command in cancels):
-        return None
-    number, deadline = len(cancels) + 1, to_micros(now + CANCEL_WITHIN)
-    row = outgoing.command_row(order, CommandKind.CANCEL, number, deadline_at=deadline, actor=actor, now=to_micros(now))
-    outgoing.add_commands(tx, [row])
-    return Queued(order=order, command=new_command(order, CommandKind.CANCEL, number, deadline))
-
-
 def _repeat(intent: Intent, claim: Claim, rows: _Rows) -> Acceptance:
     signal = intent.signal
     if claim.explicit and claim.body_digest != signal.body_digest:
         code = DenyCode.IDEMPOTENCY_KEY_REUSED
-        text = (
-            f"the id {signal.explicit_id} belongs to signal {claim.signal_id}, which had another body. {code.next_step}"
-        )
+        text = f"the id {signal.explicit_id} belongs to signal {claim.signal_id}, which had another body"
         denied = Denied(code=code, text=text, field="id")
         rows.signals.append(signal_row(signal, SignalOutcome.REFUSED, denied=denied, first=claim.signal_id))
         return Acceptance(outcome=SignalOutcome.REFUSED, signal_id=signal.signal_id, code=code, text=text, field="id")

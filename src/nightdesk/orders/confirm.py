@@ -7,9 +7,9 @@ from datetime import datetime
 
 from nightdesk.model.denial import DenyCode
 from nightdesk.model.enums import CommandKind, CommandState, Doubt, OrdStatus, TradingState
-from nightdesk.model.execution import Fact, FactKind
+from nightdesk.model.execution import Fact
 from nightdesk.model.identifiers import AccountId, ClOrdId
-from nightdesk.model.order import OrderState, distinct, fold
+from nightdesk.model.order import OrderState, distinct, fold, is_positive
 from nightdesk.model.position import Change
 from nightdesk.orders import store
 from nightdesk.orders.outgoing import store as outgoing
@@ -20,8 +20,6 @@ from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
 from nightdesk.runtime.database import Tx, to_micros
 from nightdesk.runtime.store import add_events, event_row
-
-_POSITIVE = (FactKind.STATUS, FactKind.FILL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +175,7 @@ def _new_command_state(state: OrderState, known: list[Fact]) -> CommandState | N
     """What the facts say about the NEW command; None while they leave it open."""
     if state.ord_status is OrdStatus.REJECTED:
         return CommandState.REJECTED
-    if any(fact.kind in _POSITIVE for fact in known):
+    if any(is_positive(fact) for fact in known):
         return CommandState.CONFIRMED
     if state.ord_status.terminal:
         return CommandState.ABSENT if state.code is DenyCode.PROVEN_ABSENT else CommandState.ENDED

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonAnswer:
-    """What a person says became of an order that is carried out by hand. The same `answer_id` twice is one answer."""
+    """What a person says became of an order that is carried out by hand; the same `answer_id` twice is one answer."""
 
     answer_id: str
     cl_ord_id: ClOrdId
@@ -71,7 +71,10 @@ class Controls:
         self._on_changed = on_changed
 
     async def cancel(self, cl_ord_id: ClOrdId, actor: str) -> None:
-        """The order is being canceled. Raises Refused UNKNOWN_ORDER or ORDER_ENDED."""
+        """The order is being canceled.
+
+        Raises Refused UNKNOWN_ORDER or ORDER_ENDED.
+        """
         await self._run(actor, "order.cancel", cl_ord_id, lambda tx, now: person.cancel(tx, cl_ord_id, actor, now))
 
     async def settle(self, cl_ord_id: ClOrdId, action: str, actor: str, text: str = "") -> None:
@@ -134,7 +137,10 @@ class Controls:
         return person.stop_entries(tx, self._heart.venues, actor, now)
 
     async def resume_begin(self, actor: str) -> str:
-        """The code that confirms the resume; good for five minutes and one use. Raises Refused when not halted."""
+        """The code that confirms the resume; good for five minutes and one use.
+
+        Raises Refused when not halted.
+        """
         code = secrets.token_hex(3).upper()
 
         def begin(tx: Tx, now: datetime) -> Outcome:
@@ -152,7 +158,10 @@ class Controls:
         return code
 
     async def resume_confirm(self, code: str, actor: str) -> None:
-        """Trading goes on. Raises Refused where the code is wrong or too old."""
+        """Trading goes on.
+
+        Raises Refused where the code is wrong or too old.
+        """
 
         def confirm(tx: Tx, now: datetime) -> Outcome:
             row = read_halt(tx)

@@ -16,16 +16,17 @@ from nightdesk.model.identifiers import AccountId
 from nightdesk.model.order import Order
 from nightdesk.model.venue import Venue
 from nightdesk.orders import store
-from nightdesk.orders.accept import Queued
 from nightdesk.orders.config import OrdersConfig
 from nightdesk.orders.confirm import Confirm, Evidence
 from nightdesk.orders.probe import Prober
+from nightdesk.orders.queued import Queued
 from nightdesk.orders.reconcile import Reconciler
 from nightdesk.orders.send import Sender
 from nightdesk.orders.stamps import Stamps
 from nightdesk.risk.halt import HaltSwitch
 from nightdesk.runtime.clock import Clock
-from nightdesk.runtime.database import Reader, StoreUnavailable
+from nightdesk.runtime.database import StoreUnavailable
+from nightdesk.runtime.reader import Reader
 from nightdesk.runtime.writer import Fenced, Overloaded, Writer
 
 log = logging.getLogger(__name__)
@@ -69,17 +70,20 @@ class Heart:
         """How far behind its time the newest heartbeat came."""
 
     def offer(self, queued: Sequence[Queued]) -> None:
-        """The commands are in their lanes; before the heart beats they stay in the database. Any thread may call."""
+        """The commands are in their lanes; before the heart beats they stay in the database.
+
+        Any thread may call.
+        """
         if self._sender is not None:
             self._sender.offer(queued)
 
     def stop(self) -> None:
-        """The heart drains and ends; `run` returns soon after. Any thread may call."""
+        """The heart drains and ends, and `run` returns soon after; any thread may call."""
         if self._loop is not None and self._stopping is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def ask(self, work: Callable[["Heart"], Awaitable[Result]]) -> Result:
-        """What the work returned, run in the heart's own loop. For callers in other loops."""
+        """What the work returned, run in the heart's own loop for a caller in another one."""
         if self._loop is None:
             raise StoreUnavailable("the heart does not beat yet; try again in a moment")
 
@@ -178,6 +182,7 @@ class Heart:
         config = self._config
         loops = [
             self._every(config.sweep, lambda: self.reconciler.offer_queued(account_id)),
+            self._every(config.sweep, lambda: self.reconciler.end_overdue(account_id)),
             self._every(
                 config.probe_interval, lambda: self.reconciler.probe_doubts(account_id, after=config.probe_after)
             ),

@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Sequence
 
 from nightdesk.model.enums import CommandKind
-from nightdesk.orders.accept import Queued
+from nightdesk.orders.queued import Queued
 from nightdesk.runtime.clock import Clock
+from nightdesk.runtime.database import to_micros
 
 
 class Budget:
@@ -32,7 +33,7 @@ class Budget:
 
 
 class Lane:
-    """The queue of one account. What stands in it is also in the database; losing it loses nothing."""
+    """The queue of one account; what stands in it is also in the database, so losing it loses nothing."""
 
     def __init__(self, clock: Clock, *, rate: float, burst: int) -> None:
         self._clock = clock
@@ -59,6 +60,10 @@ class Lane:
             while not self._heap:
                 self._arrived.clear()
                 await self._arrived.wait()
+            if self._heap[0][2].command.deadline_at <= to_micros(self._clock.now()):
+                # Too late to send; the sweep ends it, and the budget is kept for what can still go.
+                self.done(heapq.heappop(self._heap)[2])
+                continue
             wait = self._budget.wait_seconds()
             if wait == 0.0:
                 # Chosen after the wait, so that a cancel that came meanwhile goes first.

@@ -11,9 +11,9 @@ from nightdesk.model.errors import Refused
 from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId
 from nightdesk.orders import store
-from nightdesk.orders.accept import Queued, new_command, queue_cancel
 from nightdesk.orders.confirm import Evidence, weigh
 from nightdesk.orders.outgoing import store as outgoing
+from nightdesk.orders.queued import Queued, new_command, queue_cancel
 from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio.store import Books
 from nightdesk.runtime.database import Tx, to_micros
@@ -103,8 +103,11 @@ def decline(tx: Tx, cl_ord_id: ClOrdId, actor: str, now: datetime) -> Outcome:
 
 
 def settle(tx: Tx, cl_ord_id: ClOrdId, action: str, actor: str, now: datetime, text: str) -> Outcome:
-    """An order in doubt is settled on record: `abandon` says it is not at the venue, `accept` takes the evidence as it
-    stands. Later evidence that says otherwise is seen as a contradiction, not swallowed."""
+    """An order in doubt is settled on record.
+
+    `abandon` says it is not at the venue, `accept` takes the evidence as it stands. Later evidence that says otherwise
+    is seen as a contradiction, not swallowed.
+    """
     stored = required(tx, cl_ord_id)
     if stored.state.doubt is Doubt.NONE:
         raise Refused(DenyCode.ORDER_ENDED, "nothing about this order is in doubt", field="action")

@@ -13,16 +13,17 @@ from nightdesk.model.identifiers import AccountId, ClOrdId
 from nightdesk.model.order import Order
 from nightdesk.model.venue import Venue
 from nightdesk.orders import store
-from nightdesk.orders.accept import Queued
 from nightdesk.orders.confirm import Confirm, Evidence
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.outgoing.store import StoredCommand, StoredSend
+from nightdesk.orders.queued import Queued
 from nightdesk.orders.resend import Step, next_step
 from nightdesk.orders.send import Sender
 from nightdesk.orders.stamps import Stamps
 from nightdesk.orders.store import StoredOrder
 from nightdesk.runtime.clock import Clock
-from nightdesk.runtime.database import Reader, Tx
+from nightdesk.runtime.database import Tx
+from nightdesk.runtime.reader import Reader
 from nightdesk.runtime.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class Prober:
         if step is Step.RESEND and command is not None:
             await self._requeue(order, command, in_doubt=True)
         elif step is Step.ABSENT:
-            text = f"the venue knew nothing of it after its validity had ended. {DenyCode.PROVEN_ABSENT.next_step}"
+            text = "the venue knew nothing of it after its validity had ended"
             proof = Fact(
                 key="absent",
                 kind=FactKind.DENIED,

@@ -12,25 +12,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from nightdesk.model.denial import DenyCode
 from nightdesk.model.enums import CommandKind, CommandState, Doubt, TradingState
 from nightdesk.model.errors import Unsupported, VenueError
-from nightdesk.model.execution import ExecutionReport, Fact, facts_of
+from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
 from nightdesk.model.order import Order
 from nightdesk.model.venue import AccountSnapshot, Venue
 from nightdesk.orders import store
-from nightdesk.orders.accept import Queued
 from nightdesk.orders.confirm import Confirm, Evidence
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.outgoing.store import StoredCommand
 from nightdesk.orders.probe import READ_SECONDS, Prober
+from nightdesk.orders.queued import Queued
 from nightdesk.orders.send import Sender, unknown_fact
 from nightdesk.orders.stamps import Stamps
 from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio import store as portfolio
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
-from nightdesk.runtime.database import Reader, Tx, from_micros, to_micros
+from nightdesk.runtime.database import Tx, from_micros, to_micros
+from nightdesk.runtime.reader import Reader
 from nightdesk.runtime.store import remember, replace_remembered
 from nightdesk.runtime.writer import Writer
 
@@ -124,6 +126,30 @@ class Reconciler:
         """The oldest queued commands of the account that are due are in its lane."""
         now = to_micros(self._clock.now())
         self._sender.offer(await self._reader.read(lambda tx: _due(tx, account_id, now)))
+
+    async def end_overdue(self, account_id: AccountId) -> None:
+        """Commands that were not sent in time are ended: orders as EXPIRED/DEADLINE, unless one is in doubt."""
+        now = to_micros(self._clock.now())
+        for overdue in await self._reader.read(lambda tx: _overdue(tx, account_id, now)):
+            late = Fact(
+                key="ended:DEADLINE",
+                kind=FactKind.EXPIRED,
+                stamp=self._stamps.next(),
+                at=self._clock.now(),
+                origin="desk",
+                code=DenyCode.DEADLINE,
+                text="its deadline passed before it could be sent",
+            )
+            ends = overdue.command.kind is CommandKind.NEW and not overdue.in_doubt
+            state = CommandState.UNKNOWN if overdue.in_doubt else CommandState.ENDED
+            evidence = Evidence(
+                account_id=account_id,
+                cl_ord_id=overdue.order.cl_ord_id,
+                facts=(late,) if ends else (),
+                command=overdue.command,
+                command_state=None if ends else state,
+            )
+            await self._writer.run(self._confirm, evidence)
 
     async def probe_doubts(self, account_id: AccountId, *, after: float = 0.0) -> None:
         """Every order of the account that has been in doubt for `after` seconds was asked about once."""
@@ -286,9 +312,17 @@ def _load(tx: Tx, account_id: AccountId) -> _Work:
     return _Work(commands=commands, orders=orders)
 
 
+def _overdue(tx: Tx, account_id: AccountId, now: int) -> list[Queued]:
+    return _with_orders(tx, outgoing.overdue_commands(tx, account_id, now, MOST_OFFERED))
+
+
 def _due(tx: Tx, account_id: AccountId, now: int) -> list[Queued]:
+    return _with_orders(tx, outgoing.queued_commands(tx, account_id, now, MOST_OFFERED))
+
+
+def _with_orders(tx: Tx, commands: Sequence[StoredCommand]) -> list[Queued]:
     found = []
-    for command in outgoing.queued_commands(tx, account_id, now, MOST_OFFERED):
+    for command in commands:
         stored = store.load_order(tx, command.cl_ord_id)
         if stored is not None:
             in_doubt = command.kind is CommandKind.NEW and stored.state.doubt is Doubt.UNKNOWN

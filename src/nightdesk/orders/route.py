@@ -146,8 +146,7 @@ def _above_hook_maximum(intent: Intent, want: Want, qty: Decimal) -> Denied | No
 def _too_large(what: str, value: str, limit: str) -> Denied:
     return Denied(
         code=DenyCode.SIZE_ABOVE_HOOK_MAXIMUM,
-        text=f"hook maximum: the {what} is {value}, the hook's limit is {limit}."
-        f" {DenyCode.SIZE_ABOVE_HOOK_MAXIMUM.next_step}",
+        text=f"hook maximum: the {what} is {value}, the hook's limit is {limit}",
         field="size",
         limit=limit,
         value=value,

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from nightdesk.model.denial import DenyCode
-from nightdesk.model.enums import CommandKind, CommandState
+from nightdesk.model.enums import CommandKind, CommandState, OrdStatus
 from nightdesk.model.errors import GateClosed, NotSent, OutcomeUnknown, RateLimited, Unsupported
 from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, WireId
 from nightdesk.model.order import Order
 from nightdesk.model.venue import Gate, Venue, Wire
-from nightdesk.orders.accept import Queued
 from nightdesk.orders.confirm import Answer, Confirm, Evidence
 from nightdesk.orders.lanes import Lane
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.outgoing.store import StoredCommand
+from nightdesk.orders.queued import Queued
 from nightdesk.orders.stamps import Stamps
 from nightdesk.risk.halt import HaltSwitch
 from nightdesk.runtime.clock import Clock
@@ -111,8 +111,10 @@ class Sender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def offer(self, queued: Sequence[Queued]) -> None:
-        """The commands are in their lanes. Callable from any thread; before the start and after the stop the
-        commands stay in the database, where the sweep finds them."""
+        """The commands are in their lanes; before the start and after the stop they stay in the database.
+
+        The sweep finds them there. Any thread may call.
+        """
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._add, queued)
@@ -217,6 +219,10 @@ class Sender:
             return None
         self.latencies[sending.order.account_id] = self._clock.monotonic() - began
         reached("send.answered")
+        if report.ord_status is OrdStatus.PENDING_NEW:
+            # "Queued" is no acceptance: it may still be refused, and nobody will say so unless asked.
+            await self._unknown(sending, first_byte, report.text or "the venue has queued it and not yet taken it")
+            return None
         facts = facts_of(report, stamp=stamp, at=self._clock.now(), origin="submit")
         await self._write(sending, facts, CommandState.CONFIRMED, first_byte, report.ord_status.value, report.text)
         return None
@@ -252,7 +258,7 @@ class Sender:
             code = DenyCode.ORD_TYPE_UNSUPPORTED
         elif command.attempts < MOST_TRIES and now < order.deadline_at:
             return None
-        text = f"{error}. {code.next_step}"
+        text = str(error)
         return Fact(
             key=f"ended:{code.name}", kind=kind, stamp=self._stamps.next(), at=now, origin="desk", code=code, text=text
         )

@@ -54,10 +54,20 @@ def order_row(
         int(accepted),
         reserved_qty,
         ref_px,
-        json.dumps(marks, separators=(",", ":")),
+        _marks_text(marks),
         config_version,
         now,
     )
+
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
+
+def _marks_text(marks: Sequence[Mark]) -> str:
+    return _ENCODE(marks)
+
+
+# Rows are built for every order on the intake path: `_value_` is the enum's text without the cost of its property.
 
 
 def _terms(order: Order) -> Row:
@@ -71,9 +81,9 @@ def _terms(order: Order) -> Row:
         order.source,
         order.sleeve,
         order.symbol,
-        order.side.value,
-        order.ord_type.value,
-        order.time_in_force.value,
+        order.side._value_,
+        order.ord_type._value_,
+        order.time_in_force._value_,
         order.order_qty,
         order.price,
         order.stop_px,
@@ -87,8 +97,8 @@ def _terms(order: Order) -> Row:
 
 def _state(state: OrderState) -> Row:
     return (
-        state.ord_status.value,
-        state.doubt.value,
+        state.ord_status._value_,
+        state.doubt._value_,
         state.order_qty,
         state.cum_qty,
         state.cum_value,
@@ -110,12 +120,16 @@ def add_orders(tx: Tx, rows: list[Row]) -> None:
     tx.many(_ADD_ORDER, rows)
 
 
+# The whole fact, not its stamp alone: what was folded in memory must be what is folded from here.
+_SUPERSEDED = ", ".join(f"{name} = excluded.{name}" for name in _FACT_COLUMNS.replace(",", "").split() if name != "key")
+
+
 def add_facts(tx: Tx, order: Order, facts: Iterable[Fact], now: int) -> None:
     """The facts are known; of two with the same key the one that `distinct` would keep stays."""
     rows = [_fact_row(order, fact, now) for fact in facts]
     tx.many(
         f"INSERT INTO facts (cl_ord_id, owner_id, account_id, recorded_at, {_FACT_COLUMNS})"
-        f" VALUES ({','.join('?' * 23)}) ON CONFLICT (cl_ord_id, key) DO UPDATE SET stamp = excluded.stamp"
+        f" VALUES ({','.join('?' * 23)}) ON CONFLICT (cl_ord_id, key) DO UPDATE SET {_SUPERSEDED}"
         " WHERE (excluded.kind = 'FILL' AND excluded.stamp < facts.stamp)"
         " OR (excluded.kind <> 'FILL' AND excluded.stamp > facts.stamp)",
         rows,
@@ -277,8 +291,10 @@ def has_twin(tx: Tx, order: Order, *, since: int) -> bool:
 
 
 def signal_settled(tx: Tx, signal_id: SignalId) -> bool:
-    """True when no leg of the signal is still on its way: each has ended, rests at its venue, waits for a person, or
-    is in doubt."""
+    """True when no leg of the signal is still on its way.
+
+    Each has ended, rests at its venue, waits for a person, or is in doubt.
+    """
     for each in orders_of_signal(tx, signal_id):
         state = each.state
         if state.doubt is not Doubt.NONE or state.ord_status.terminal or state.ord_status is OrdStatus.HELD:

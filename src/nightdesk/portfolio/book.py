@@ -44,7 +44,7 @@ class Stake:
 
 @dataclass(slots=True)
 class AccountBook:
-    """One account inside one transaction. Every change marks what must be written back."""
+    """One account inside one transaction; every change marks what must be written back."""
 
     account_id: AccountId
     owner_id: OwnerId
@@ -111,15 +111,28 @@ class AccountBook:
             self.day_equity = self.equity(px_of)
 
     def exposure(
-        self, symbol: Symbol, px: Decimal, *, extra_buy: Decimal = ZERO, extra_sell: Decimal = ZERO
+        self,
+        symbol: Symbol,
+        px: Decimal,
+        *,
+        sleeve: Sleeve | None = None,
+        extra_buy: Decimal = ZERO,
+        extra_sell: Decimal = ZERO,
     ) -> Decimal:
-        """The largest value the symbol can reach whatever fills, with more on either side (quote currency)."""
-        qty, buys, sells = ZERO, extra_buy, extra_sell
-        for stake in self.of_symbol(symbol):
-            qty += stake.position.qty
-            buys += stake.buy_qty
-            sells += stake.sell_qty
-        return max(abs(qty + buys), abs(qty - sells), abs(qty)) * px
+        """The largest value the symbol can reach whatever fills, with more of a sleeve on either side (quote currency).
+
+        Sleeves do not offset each other: one that closes passes without limits, and must not uncover another.
+        """
+        longs = shorts = ZERO
+        if (symbol, sleeve) not in self.stakes:
+            longs, shorts = extra_buy, extra_sell
+        for (name, whose), stake in self.stakes.items():
+            if name != symbol:
+                continue
+            more_buy, more_sell = (extra_buy, extra_sell) if whose == sleeve else (ZERO, ZERO)
+            longs += max(stake.position.qty + stake.buy_qty + more_buy, ZERO)
+            shorts += max(stake.sell_qty + more_sell - stake.position.qty, ZERO)
+        return max(longs, shorts) * px
 
     def total_exposure(self, px_of: Mapping[Symbol, Decimal]) -> Decimal:
         """The sum over all symbols; a symbol without a price counts at its cost and reserved value."""

@@ -5,7 +5,7 @@ provably reduce a position skip the limits on size and exposure: nothing may sta
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from nightdesk.model.venue import Capabilities
 from nightdesk.portfolio.book import AccountBook, Stake
 from nightdesk.risk.config import RiskConfig
 
+ZERO = Decimal(0)
 HUNDRED = Decimal(100)
 
 
@@ -43,23 +44,45 @@ class Proposal:
     """Orders the same signal made before this one."""
     twin: bool
     """An equal order was accepted within the duplicate guard."""
+    ref_px: Decimal = field(init=False)
+    """The price the order is valued at: its own where it has one, else the market's (quote currency)."""
+    exposure_after: Decimal = field(init=False)
+    """The most the symbol can come to with this order, whatever fills (quote currency)."""
+    total_after: Decimal = field(init=False)
+    """The most all symbols together can come to with this order."""
+    equity: Decimal = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Several checks ask for these; each is worked out once.
+        order, book = self.order, self.book
+        mid = self.quote.mid if self.quote is not None else None
+        ref_px = order.price or order.stop_px or mid or ZERO
+        px = mid if mid is not None else ref_px
+        buying = order.side is Side.BUY
+        before = book.exposure(order.symbol, px)
+        after = book.exposure(
+            order.symbol,
+            px,
+            sleeve=order.sleeve,
+            extra_buy=order.order_qty if buying else ZERO,
+            extra_sell=ZERO if buying else order.order_qty,
+        )
+        derived = {
+            "ref_px": ref_px,
+            "exposure_after": after,
+            "total_after": book.total_exposure(self.px_of) - before + after,
+            "equity": book.equity(self.px_of),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def reduces(self) -> bool:
         """True when the order can only make the sleeve's position smaller, counting closes under way."""
         return self.order.closing
 
-    @property
-    def ref_px(self) -> Decimal:
-        """The price the order is valued at: its own where it has one, else the market's (quote currency)."""
-        if self.order.price is not None:
-            return self.order.price
-        if self.order.stop_px is not None:
-            return self.order.stop_px
-        return self.quote.mid if self.quote is not None else Decimal(0)
 
-
-Mark = tuple[str, str, str]
+Mark = tuple[str, Decimal | str, Decimal | str]
 """A passed check: its name, the limit and the value."""
 
 
@@ -90,20 +113,26 @@ def judge(proposal: Proposal, limits: RiskConfig) -> Approved | Denied:
 
 def plain(value: Decimal) -> str:
     """A number for people: no exponent, at most eight decimals, no trailing zeros."""
-    text = format(value.quantize(Decimal("1e-8")) if -value.as_tuple().exponent > 8 else value, "f")  # type: ignore[operator]  # finite by construction
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -8:
+        value = value.quantize(_EIGHT)
+    text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+_EIGHT = Decimal("1e-8")
 
 
 def _above(code: DenyCode, name: str, what: str, value: Decimal, limit: Decimal, unit: str) -> Denied | Mark:
     if value > limit:
         return Denied(
             code=code,
-            text=f"{name}: {what} would be {plain(value)} {unit}, the limit is {plain(limit)}. {code.next_step}",
+            text=f"{name}: {what} would be {plain(value)} {unit}, the limit is {plain(limit)}",
             field="size",
             limit=plain(limit),
             value=plain(value),
         )
-    return (name, plain(limit), plain(value))
+    return (name, limit, value)
 
 
 def trading_state(p: Proposal, limits: RiskConfig) -> Denied | Mark:
@@ -116,7 +145,7 @@ def trading_state(p: Proposal, limits: RiskConfig) -> Denied | Mark:
     code = codes.get(p.state)
     if code is None or (p.reduces and p.state is not TradingState.RECONCILING):
         return ("trading state", "ACTIVE", p.state.value)
-    text = f"trading state: {code.meaning} Reason: {p.state_reason or 'none given'}. {code.next_step}"
+    text = f"trading state: {code.meaning} Reason: {p.state_reason or 'none given'}"
     return Denied(code=code, text=text, limit="ACTIVE", value=p.state.value)
 
 
@@ -174,7 +203,7 @@ def quantity(p: Proposal, limits: RiskConfig) -> Denied | Mark:
         least = f"{plain(instrument.min_qty)} {instrument.base} and {plain(instrument.min_notional)} {instrument.quote}"
         text = f"quantity: {plain(qty)} {instrument.base} is below the venue's minimum of {least}"
         return Denied(code=DenyCode.QTY_BELOW_MINIMUM, text=text, field="size", limit=least, value=plain(qty))
-    return ("quantity", f"lot {plain(instrument.lot_size)}", plain(qty))
+    return ("quantity", instrument.lot_size, qty)
 
 
 def reduce_only(p: Proposal, limits: RiskConfig) -> Denied | None:
@@ -193,13 +222,13 @@ def price_known(p: Proposal, limits: RiskConfig) -> Denied | Mark:
     """There is a reference price, and it is fresh; without one nothing is opened."""
     if p.quote is None or p.quote.bid <= 0 or p.quote.ask < p.quote.bid:
         code = DenyCode.PRICE_MISSING
-        text = f"price: no usable price of {p.order.symbol} is known. {code.next_step}"
+        text = f"price: no usable price of {p.order.symbol} is known"
         return Denied(code=code, text=text, field="symbol")
     age = (p.now - p.quote.at).total_seconds()
     if age > limits.stale_price_seconds:
         text = (
             f"price: the last price of {p.order.symbol} is {age:.1f} s old, the limit is"
-            f" {limits.stale_price_seconds:g} s. {DenyCode.PRICE_STALE.next_step}"
+            f" {limits.stale_price_seconds:g} s"
         )
         return Denied(
             code=DenyCode.PRICE_STALE, text=text, limit=f"{limits.stale_price_seconds:g} s", value=f"{age:.1f} s"
@@ -224,11 +253,9 @@ def price_collar(p: Proposal, limits: RiskConfig) -> Denied | Mark | None:
     limit = limits.price_collar_percent
     if worst > limit:
         code = DenyCode.PRICE_COLLAR
-        text = (
-            f"price collar: {which} is {worst:.2f} % from the market, the limit is {plain(limit)} %. {code.next_step}"
-        )
+        text = f"price collar: {which} is {worst:.2f} % from the market, the limit is {plain(limit)} %"
         return Denied(code=code, text=text, field="price", limit=f"{plain(limit)} %", value=f"{worst:.2f} %")
-    return ("price collar", f"{plain(limit)} %", f"{max(worst, Decimal(0)):.2f} %")
+    return ("price collar", f"{plain(limit)} %", f"{max(worst, ZERO):.2f} %")
 
 
 def order_qty(p: Proposal, limits: RiskConfig) -> Denied | Mark | None:
@@ -250,7 +277,7 @@ def order_notional(p: Proposal, limits: RiskConfig) -> Denied | Mark:
 
 def symbol_exposure(p: Proposal, limits: RiskConfig) -> Denied | Mark:
     """Position and open orders of the symbol stay within its limit whatever fills."""
-    value = _after(p)
+    value = p.exposure_after
     unit = p.instrument.quote
     code = DenyCode.MAX_SYMBOL_EXPOSURE
     return _above(code, "symbol exposure", f"exposure in {p.order.symbol}", value, limits.max_symbol_exposure, unit)
@@ -258,7 +285,7 @@ def symbol_exposure(p: Proposal, limits: RiskConfig) -> Denied | Mark:
 
 def total_exposure(p: Proposal, limits: RiskConfig) -> Denied | Mark:
     """All positions and open orders together stay within the limit whatever fills."""
-    value = _total_after(p)
+    value = p.total_after
     unit = p.instrument.quote
     code = DenyCode.MAX_TOTAL_EXPOSURE
     return _above(code, "total exposure", "total exposure", value, limits.max_total_exposure, unit)
@@ -266,13 +293,11 @@ def total_exposure(p: Proposal, limits: RiskConfig) -> Denied | Mark:
 
 def leverage(p: Proposal, limits: RiskConfig) -> Denied | Mark:
     """Total exposure stays within the allowed multiple of equity."""
-    equity = p.book.equity(p.px_of)
-    total = _total_after(p)
-    if equity <= 0:
-        text = f"leverage: equity is {plain(equity)} {p.book.currency}, so nothing can be opened"
+    if p.equity <= 0:
+        text = f"leverage: equity is {plain(p.equity)} {p.book.currency}, so nothing can be opened"
         return Denied(code=DenyCode.MAX_LEVERAGE, text=text, limit=plain(limits.max_leverage), value="none")
     code = DenyCode.MAX_LEVERAGE
-    return _above(code, "leverage", "exposure over equity", total / equity, limits.max_leverage, "times")
+    return _above(code, "leverage", "exposure over equity", p.total_after / p.equity, limits.max_leverage, "times")
 
 
 def open_order_value(p: Proposal, limits: RiskConfig) -> Denied | Mark:
@@ -285,15 +310,12 @@ def open_order_value(p: Proposal, limits: RiskConfig) -> Denied | Mark:
 
 def daily_loss(p: Proposal, limits: RiskConfig) -> Denied | Mark:
     """Equity has not fallen by the limit since the day began (00:00 UTC)."""
-    lost = max(p.book.day_equity - p.book.equity(p.px_of), Decimal(0))
+    lost = max(p.book.day_equity - p.equity, Decimal(0))
     if lost >= limits.max_daily_loss:
         code = DenyCode.DAILY_LOSS
-        text = (
-            f"daily loss: {plain(lost)} {p.book.currency} lost today, the limit is {plain(limits.max_daily_loss)}."
-            f" {code.next_step}"
-        )
+        text = f"daily loss: {plain(lost)} {p.book.currency} lost today, the limit is {plain(limits.max_daily_loss)}."
         return Denied(code=code, text=text, limit=plain(limits.max_daily_loss), value=plain(lost))
-    return ("daily loss", plain(limits.max_daily_loss), plain(lost))
+    return ("daily loss", limits.max_daily_loss, lost)
 
 
 def order_rate(p: Proposal, limits: RiskConfig) -> Denied | Mark:
@@ -301,7 +323,7 @@ def order_rate(p: Proposal, limits: RiskConfig) -> Denied | Mark:
     if p.recent_orders >= limits.max_orders_per_minute:
         text = (
             f"order rate: {p.recent_orders} orders were accepted in the last 60 s, the limit is"
-            f" {limits.max_orders_per_minute}. {DenyCode.RATE_PER_MINUTE.next_step}"
+            f" {limits.max_orders_per_minute}"
         )
         return Denied(
             code=DenyCode.RATE_PER_MINUTE,
@@ -323,23 +345,8 @@ def duplicate_order(p: Proposal, limits: RiskConfig) -> Denied | None:
     if not p.twin:
         return None
     seconds = f"{limits.duplicate_guard_seconds:g} s"
-    text = f"duplicate guard: an equal order was accepted within {seconds}. {DenyCode.DUPLICATE_ORDER.next_step}"
+    text = f"duplicate guard: an equal order was accepted within {seconds}"
     return Denied(code=DenyCode.DUPLICATE_ORDER, text=text, limit=seconds)
-
-
-def _after(p: Proposal) -> Decimal:
-    px = p.quote.mid if p.quote is not None else p.ref_px
-    buying = p.order.side is Side.BUY
-    extra = p.order.order_qty
-    zero = Decimal(0)
-    return p.book.exposure(
-        p.order.symbol, px, extra_buy=extra if buying else zero, extra_sell=zero if buying else extra
-    )
-
-
-def _total_after(p: Proposal) -> Decimal:
-    px = p.quote.mid if p.quote is not None else p.ref_px
-    return p.book.total_exposure(p.px_of) - p.book.exposure(p.order.symbol, px) + _after(p)
 
 
 ALWAYS: tuple[Check, ...] = (trading_state, supported, prices_given, quantity, reduce_only, price_collar, children)

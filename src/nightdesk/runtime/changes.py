@@ -1,12 +1,16 @@
 """Wake-ups: who waits for news of something is told that there is some. The news itself is in the database."""
 
 import asyncio
+import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterable
 
+log = logging.getLogger(__name__)
+
 
 class Changes:
-    """Says that rows changed, to any number of listeners in any thread. Losing a wake-up loses nothing durable."""
+    """Says that rows changed, to any number of listeners in any thread; a lost wake-up loses nothing durable."""
 
     def __init__(self) -> None:
         self._listeners: dict[int, Callable[[frozenset[str]], None]] = {}
@@ -14,12 +18,16 @@ class Changes:
         self._next = 0
 
     def publish(self, subjects: Iterable[str]) -> None:
-        """Every listener has been told which subjects changed. Callable from any thread."""
+        """Every listener has been told which subjects changed; any thread may call."""
         changed = frozenset(subjects)
         if not changed or not self._listeners:
             return
         for listener in list(self._listeners.values()):
-            listener(changed)
+            try:
+                listener(changed)
+            except Exception:
+                # One listener that fails must not keep the news from the others, nor from the publisher.
+                log.exception("changes.listener_failed")
 
     def subscribe(self, listener: Callable[[frozenset[str]], None]) -> Callable[[], None]:
         """The listener is called with every set of subjects, in the publisher's thread, until the result is called."""
@@ -38,8 +46,8 @@ class Bell:
         self._event = asyncio.Event()
 
     def ring(self, _changed: frozenset[str] = frozenset()) -> None:
-        """The waiting task wakes."""
-        if not self._loop.is_closed():
+        """The waiting task wakes; a loop that has closed waits for nothing."""
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:

@@ -13,7 +13,7 @@ class Clock(Protocol):
     """The only way to ask for the time or to wait."""
 
     def now(self) -> datetime:
-        """The wall clock, aware UTC. It may jump; never measure a duration with it."""
+        """The wall clock, aware UTC; it may jump, so never measure a duration with it."""
 
     def monotonic(self) -> float:
         """Seconds that never go back, from an arbitrary zero."""
@@ -28,6 +28,10 @@ class Clock(Protocol):
         """Raises TimeoutError inside the block once so many seconds have passed."""
 
 
+# Where the system has a clock that goes on while the machine sleeps, a lease ends under a closed lid as well.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -36,8 +40,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+        """Seconds that never go back, those that the machine slept through included."""
+        return time.clock_gettime(_STEADY)
 
     async def sleep(self, seconds: float) -> None:
         """Returns once so many seconds have passed."""
@@ -45,7 +49,7 @@ class SystemClock:
 
     async def sleep_until(self, moment: datetime) -> None:
         """Returns once the wall clock has reached the moment, also when it is set back or forward meanwhile."""
-        while (left := (moment - self.now()).total_seconds()) > 0:
+        while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - setting a clock is no event
             await asyncio.sleep(min(left, 30.0))
 
     def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
@@ -112,6 +116,8 @@ class VirtualClock:
         while self._sleepers:
             for _ in range(20):
                 await asyncio.sleep(0)
+            # Sleepers that were cancelled meanwhile move nothing.
+            self._wake_due()
             if self._sleepers:
                 self._elapsed = max(self._elapsed, self._sleepers[0][0])
                 self._wake_due()
@@ -122,20 +128,27 @@ class _VirtualTimeout:
         self._clock = clock
         self._seconds = seconds
         self._expired = False
+        self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
         self._alarm: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
-        task = asyncio.current_task()
-        self._alarm = asyncio.get_running_loop().create_task(self._ring(task))
+        self._task = asyncio.current_task()
+        self._cancelling = self._task.cancelling() if self._task is not None else 0
+        self._alarm = asyncio.get_running_loop().create_task(self._ring())
 
-    async def _ring(self, task: "asyncio.Task[object] | None") -> None:
+    async def _ring(self) -> None:
         await self._clock.sleep(self._seconds)
         self._expired = True
-        if task is not None:
-            task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._expired and kind is not None and issubclass(kind, asyncio.CancelledError):
+        if not self._expired or self._task is None:
+            return
+        # As asyncio.timeout does: our own cancellation is taken back, and one from elsewhere goes on.
+        ours = self._task.uncancel() <= self._cancelling
+        if ours and kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError

@@ -11,18 +11,31 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 Row = tuple[Any, ...]
-Result = TypeVar("Result")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 BUSY_SECONDS = 2.0
+# What says that the file takes no write, whoever asks; any other code is a mistake in the statement itself.
+_NO_WRITES = frozenset(
+    getattr(sqlite3, f"SQLITE_{name}")
+    for name in (
+        "PERM", "BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT",
+        "IOERR", "CORRUPT", "FULL", "CANTOPEN", "PROTOCOL", "NOTADB",
+    )
+)  # fmt: skip
+# A server that is gone without a word is noticed within this many seconds, and not when TCP gives up.
+_SILENCE_SECONDS = 10
 
 
 class StoreUnavailable(Exception):
-    """The database took no write: locked, full, read-only or unreachable. Nothing of the work was kept."""
+    """The database took no write, and nothing of the work was kept: locked, full, read-only or unreachable."""
+
+
+class CommitUnknown(StoreUnavailable):
+    """The connection died inside COMMIT and the database cannot be asked: the work was kept whole, or not at all."""
 
 
 class StoreDamaged(Exception):
@@ -76,13 +89,16 @@ class Tx:
         """All rows of a query, locked until the transaction ends (SQLite's one writer needs no row locks)."""
         return self.fetch(sql + " FOR UPDATE" if self.postgres else sql, params)
 
-    def many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """The statement has run once for each row."""
+    def many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """The statement has run once for each row; returns how many rows it touched in all."""
         batch = rows if isinstance(rows, list) else list(rows)
+        if not batch:
+            return 0
         if len(batch) == 1:
             self._cursor.execute(self._translate(sql), batch[0])
-        elif batch:
+        else:
             self._cursor.executemany(self._translate(sql), batch)
+        return int(self._cursor.rowcount)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """The call is made once, after the commit, in the writer's thread; never if the work is rolled back."""
@@ -108,43 +124,6 @@ def _numbered(sql: str) -> str:
     return text
 
 
-class Connection(Protocol):
-    """One connection with explicit transactions."""
-
-    postgres: bool
-
-    def begin(self) -> Tx:
-        """A transaction is open; on SQLite it holds the write lock at once."""
-
-    def begin_read(self) -> Tx:
-        """A transaction that only reads, over one snapshot, is open."""
-
-    def commit(self) -> None:
-        """Everything since `begin` is durable."""
-
-    def rollback(self) -> None:
-        """Nothing since `begin` was kept."""
-
-    def now_micros(self) -> int:
-        """The clock that leases are judged by."""
-
-    def close(self) -> None:
-        """The connection is gone."""
-
-    @property
-    def dead(self) -> bool:
-        """True once the connection cannot be used again."""
-
-    def lost(self, error: BaseException) -> bool:
-        """True when the error means that the connection is gone and a new one may do."""
-
-    def contended(self, error: BaseException) -> bool:
-        """True when the same work may succeed if run again at once (deadlock, serialization)."""
-
-    def unavailable(self, error: BaseException) -> bool:
-        """True when the database as a whole takes no write now."""
-
-
 class SqliteConnection:
     """SQLite in WAL mode with synchronous=FULL, so that a commit survives the loss of power."""
 
@@ -153,25 +132,40 @@ class SqliteConnection:
     def __init__(self, path: Path, *, read_only: bool = False, busy_seconds: float = BUSY_SECONDS) -> None:
         if not read_only:
             _create_private(path)
+        # A reader never makes the file, and leaves the log of a file that it found damaged as it was.
+        address = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
         try:
             self._db = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=busy_seconds, cached_statements=256
+                address,
+                uri=True,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=busy_seconds,
+                cached_statements=256,
             )
-            self._db.execute("PRAGMA foreign_keys=ON")
-            if read_only:
-                self._db.execute("PRAGMA query_only=ON")
-            else:
-                mode = self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-                self._db.execute("PRAGMA synchronous=FULL")
-                level = self._db.execute("PRAGMA synchronous").fetchone()[0]
-                if mode != "wal" or level != 2:
-                    raise StoreUnavailable(
-                        f"{path}: durable writes need journal_mode=wal and synchronous=2, was {mode} and {level};"
-                        " put the data directory on a local disk"
-                    )
         except sqlite3.DatabaseError as error:
             raise _opening_error(path, error) from error
+        try:
+            self._db.execute("PRAGMA foreign_keys=ON")
+            if not read_only:
+                self._make_durable(path)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise _opening_error(path, error) from error
+        except StoreUnavailable:
+            self._db.close()
+            raise
         self._cursor = self._db.cursor()
+
+    def _make_durable(self, path: Path) -> None:
+        mode = self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        self._db.execute("PRAGMA synchronous=FULL")
+        level = self._db.execute("PRAGMA synchronous").fetchone()[0]
+        if mode != "wal" or level != 2:
+            raise StoreUnavailable(
+                f"{path}: durable writes need journal_mode=wal and synchronous=2, was {mode} and {level};"
+                " put the data directory on a local disk"
+            )
 
     def begin(self) -> Tx:
         """A transaction that holds the write lock is open."""
@@ -194,7 +188,7 @@ class SqliteConnection:
 
     def now_micros(self) -> int:
         """The machine's clock; only this process can hold the file."""
-        return time.time_ns() // 1000
+        return time.time_ns() // 1000  # noqa: TID251 - the database's clock, as on PostgreSQL: no Clock may bend it
 
     def close(self) -> None:
         """The file is closed."""
@@ -214,11 +208,14 @@ class SqliteConnection:
         return False
 
     def unavailable(self, error: BaseException) -> bool:
-        """True for locked, full, read-only and failing files."""
-        return isinstance(error, sqlite3.OperationalError)
+        """True for locked, full, read-only, damaged and failing files."""
+        return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_WRITES
 
     def check(self) -> None:
-        """The file's structure is sound; StoreDamaged otherwise. Large files get the quick form of the check."""
+        """The file's structure is sound.
+
+        Raises StoreDamaged. Files of 64 MiB and more get the quick form of the check.
+        """
         path = Path(self._db.execute("PRAGMA database_list").fetchone()[2])
         deep = path.stat().st_size < 64 * 1024 * 1024
         try:
@@ -252,9 +249,9 @@ def _opening_error(path: Path, error: sqlite3.DatabaseError) -> Exception:
 
 def _damage(path: Path, found: str) -> str:
     return (
-        f"{path} is damaged ({found}). Nothing was changed. Move it and its -wal and -shm files aside and put the newest"
-        f" copy from {path.parent / 'backups'} in its place, then start again: the desk compares itself with every"
-        " venue before it trades."
+        f"{path} is damaged ({found}). Nothing was changed. Move it and its -wal and -shm files aside and put the"
+        f" newest copy from {path.parent / 'backups'} in its place, then start again: the desk compares itself with"
+        " every venue before it trades."
     )
 
 
@@ -268,15 +265,29 @@ class PostgresConnection:
 
         self._psycopg = psycopg
         try:
-            self._db = psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="nightdesk")
+            self._db = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=5,
+                application_name="nightdesk",
+                keepalives_idle=_SILENCE_SECONDS // 2,
+                keepalives_interval=1,
+                keepalives_count=_SILENCE_SECONDS // 2,
+                tcp_user_timeout=_SILENCE_SECONDS * 1000,
+            )
+        except psycopg.Error as error:
+            # The text of a connection error may repeat the URL with its password.
+            raise StoreUnavailable(f"PostgreSQL could not be reached ({type(error).__name__})") from None
+        try:
             self._db.execute("SET synchronous_commit = on")
             self._db.execute("SET TIME ZONE 'UTC'")
+            self._db.execute(f"SET lock_timeout = {int(BUSY_SECONDS * 1000)}")
             self._db.execute("SET idle_in_transaction_session_timeout = '30s'")
             if schema is not None:
                 self._db.execute(psycopg.sql.SQL("SET search_path TO {}").format(psycopg.sql.Identifier(schema)))
         except psycopg.Error as error:
-            # The text of a connection error may repeat the URL with its password.
-            raise StoreUnavailable(f"PostgreSQL could not be reached ({type(error).__name__})") from None
+            self._db.close()
+            raise StoreUnavailable(f"PostgreSQL could not be reached ({type(error).__name__})") from error
         self._cursor = self._db.cursor()
 
     def begin(self) -> Tx:
@@ -292,6 +303,9 @@ class PostgresConnection:
     def commit(self) -> None:
         """Everything since `begin` is durable on the server."""
         self._cursor.execute("COMMIT")
+        # After a failed statement PostgreSQL answers COMMIT with a rollback, and with no error.
+        if self._cursor.statusmessage != "COMMIT":
+            raise RuntimeError("the work went on after a statement of it had failed; nothing of it was kept")
 
     def rollback(self) -> None:
         """Nothing since `begin` was kept."""
@@ -315,7 +329,7 @@ class PostgresConnection:
 
     def lost(self, error: BaseException) -> bool:
         """True when the server or the network ended the connection."""
-        return isinstance(error, self._psycopg.OperationalError) and self.dead
+        return isinstance(error, self._psycopg.Error) and self.dead
 
     def contended(self, error: BaseException) -> bool:
         """True for deadlocks and serialization failures."""
@@ -354,39 +368,3 @@ class Database:
         if self.postgres:
             return PostgresConnection(str(self._url), schema=self._schema)
         return SqliteConnection(Path(self._url), read_only=read_only)
-
-
-class Reader:
-    """Runs reads over a few connections of its own, so that no page ever waits for the writer or delays it."""
-
-    def __init__(self, database: Database, *, most: int = 8) -> None:
-        self._database = database
-        self._most = most
-        self._idle: list[SqliteConnection | PostgresConnection] = []
-
-    def run(self, work: Callable[[Tx], Result]) -> Result:
-        """What the work returned over one snapshot. Blocks: call it from a worker thread."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._database.connect(read_only=True)
-        try:
-            tx = connection.begin_read()
-            result = work(tx)
-            connection.rollback()
-        except Exception as error:
-            # A connection that failed once is not used again.
-            connection.close()
-            if connection.unavailable(error):
-                raise StoreUnavailable(f"reading failed: {type(error).__name__}") from error
-            raise
-        if len(self._idle) < self._most:
-            self._idle.append(connection)
-        else:
-            connection.close()
-        return result
-
-    def close(self) -> None:
-        """All idle connections are closed."""
-        while self._idle:
-            self._idle.pop().close()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from nightdesk.runtime.database import Tx
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
@@ -24,7 +26,7 @@ def event_row(
     account_id: str, seq: int, owner_id: str, topic: str, cl_ord_id: str | None, at: int, data: Mapping[str, str]
 ) -> tuple[object, ...]:
     """The row of one event, ready for `add_events`."""
-    return (account_id, seq, owner_id, topic, cl_ord_id, at, json.dumps(data, separators=(",", ":")))
+    return (account_id, seq, owner_id, topic, cl_ord_id, at, _ENCODE(data))
 
 
 def add_events(tx: Tx, rows: list[tuple[object, ...]]) -> None:
@@ -78,7 +80,8 @@ def touch_place(tx: Tx, name: str, fence: int, batch: int, lease_micros: int) ->
     if tx.postgres:
         return (
             tx.execute(
-                "UPDATE writers SET batch = ?, lease_until = (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint + ?"
+                "UPDATE writers SET batch = ?,"
+                " lease_until = (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint + ?"
                 " WHERE name = ? AND fence = ?",
                 (batch, lease_micros, name, fence),
             )
@@ -103,6 +106,25 @@ def take_place(tx: Tx, name: str, fence: int, holder: str, lease_until: int) -> 
     tx.execute(
         "UPDATE writers SET fence = ?, holder = ?, lease_until = ? WHERE name = ?", (fence, holder, lease_until, name)
     )
+
+
+def leave_place(tx: Tx, name: str, fence: int) -> None:
+    """The place is free, if it was still held under this fence."""
+    tx.execute("UPDATE writers SET holder = '', lease_until = 0 WHERE name = ? AND fence = ?", (name, fence))
+
+
+def living_holder(tx: Tx) -> str | None:
+    """Who holds a place whose lease has not ended, None for nobody; PostgreSQL only, the places stay locked."""
+    rows = tx.fetch_locked(
+        "SELECT holder, lease_until - (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint FROM writers"
+        " WHERE holder <> ''"
+    )
+    return next((str(holder) for holder, left in rows if left > 0), None)
+
+
+def close_places(tx: Tx) -> None:
+    """Whoever held a place before writes no more."""
+    tx.execute("UPDATE writers SET fence = fence + 1, holder = '', lease_until = 0")
 
 
 def schema_revision(tx: Tx) -> str | None:

@@ -17,7 +17,14 @@ from typing import Any, Protocol, TypeVar
 from nightdesk.runtime import store
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
-from nightdesk.runtime.database import Database, PostgresConnection, SqliteConnection, StoreUnavailable, Tx
+from nightdesk.runtime.database import (
+    CommitUnknown,
+    Database,
+    PostgresConnection,
+    SqliteConnection,
+    StoreUnavailable,
+    Tx,
+)
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +81,9 @@ class Writer:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._connection: SqliteConnection | PostgresConnection | None = None
         self._thread: threading.Thread | None = None
+        # Held while work is handed over, so that none can slip in behind the end of the queue.
+        self._door = threading.Lock()
+        self._open = False
         self._fence = 0
         self._batch = 0
         self._lease_ends = 0.0
@@ -83,9 +93,19 @@ class Writer:
         self.items = 0
 
     def start(self) -> None:
-        """The writer holds its place and takes work. Raises Fenced if a living process holds it."""
-        self._connection = self._database.connect()
-        self._take_place(self._connection)
+        """The writer holds its place and takes work.
+
+        Raises Fenced if a living process holds the place, StoreUnavailable if the database takes no write.
+        """
+        connection = self._database.connect()
+        try:
+            self._take_place(connection)
+        except Exception as error:
+            connection.close()
+            if connection.unavailable(error):
+                raise StoreUnavailable(f"{type(error).__name__}: {_first_line(error)}") from error
+            raise
+        self._connection, self._open = connection, True
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
 
@@ -93,10 +113,13 @@ class Writer:
         """All work handed over before has been answered, and the place is free for the next process."""
         if self._thread is None:
             return
-        self._jobs.put(None)
+        with self._door:
+            self._open = False
+            self._jobs.put(None)
         self._thread.join()
         self._thread = None
         if self._connection is not None:
+            self._leave_place(self._connection)
             self._connection.close()
 
     @property
@@ -111,7 +134,7 @@ class Writer:
 
     def holds_lease(self) -> bool:
         """True while no other process can have taken this writer's place."""
-        if self._fenced:
+        if self._fenced or not self._open:
             return False
         return not self._database.postgres or self._clock.monotonic() < self._lease_ends
 
@@ -139,19 +162,26 @@ class Writer:
         return result
 
     def _put(self, job: _Job) -> None:
-        if self._thread is None or self._fenced:
+        with self._door:
             if self._fenced:
-                raise Fenced("this process no longer writes")
-            raise StoreUnavailable("the writer has stopped")
-        if self._jobs.qsize() >= MOST_WAITING:
-            raise Overloaded(f"{MOST_WAITING} items are waiting to be written")
-        self._jobs.put(job)
+                raise Fenced("this process no longer writes; another one has taken over")
+            if not self._open:
+                raise StoreUnavailable("the writer has stopped; start the desk again")
+            if self._jobs.qsize() >= MOST_WAITING:
+                raise Overloaded(f"{MOST_WAITING} items are waiting to be written")
+            self._jobs.put(job)
 
     # Below: the writer's own thread.
 
     def _run(self) -> None:
+        # A lease that nobody's work renews is renewed for its own sake.
+        idle = self._lease / 3 if self._database.postgres else None
         while True:
-            job = self._jobs.get()
+            try:
+                job = self._jobs.get(timeout=idle)
+            except queue.Empty:
+                self._do([])
+                continue
             if job is None:
                 return
             jobs, last = [job], False
@@ -182,7 +212,7 @@ class Writer:
             self._failing = True
             _fail(jobs, error)
         except Exception as error:  # noqa: BLE001 - whatever one item raised is the answer to that item
-            if len(jobs) == 1:
+            if len(jobs) <= 1:
                 _fail(jobs, error)
                 return
             # One bad item must not take its neighbours down: each is run alone.
@@ -193,6 +223,8 @@ class Writer:
         for attempt in range(1, _TRIES + 1):
             connection = self._connected()
             self._batch += 1
+            # The lease is counted from before the update, so ours always ends no later than the database's.
+            began = self._clock.monotonic()
             after: list[Callable[[], None]] = []
             committing = False
             try:
@@ -205,24 +237,30 @@ class Writer:
                 connection.commit()
                 reached("writer.after_commit")
             except Exception as error:
+                lost = connection.lost(error)
                 self._undo(connection)
-                if committing and connection.lost(error) and self._was_committed():
-                    self._finish(jobs, after)
+                if committing and lost and self._was_committed():
+                    self._finish(jobs, after, began)
                     return
-                again = connection.lost(error) or connection.contended(error)
+                again = lost or connection.contended(error)
                 if again and attempt < _TRIES:
                     continue
                 if again or connection.unavailable(error):
                     raise StoreUnavailable(f"{type(error).__name__}: {_first_line(error)}") from error
                 raise
-            self._finish(jobs, after)
+            self._finish(jobs, after, began)
             return
 
-    def _finish(self, jobs: list[_Job], after: list[Callable[[], None]]) -> None:
+    def _finish(self, jobs: list[_Job], after: list[Callable[[], None]], began: float) -> None:
+        self._lease_ends = began + self._lease
         self.batches += 1
         self.items += len(jobs)
         for call in after:
-            call()
+            try:
+                call()
+            except Exception:
+                # The work is durable: a call that fails after it must not have it run again.
+                log.exception("writer.after_commit_failed")
 
     def _connected(self) -> "SqliteConnection | PostgresConnection":
         if self._connection is None:
@@ -234,51 +272,62 @@ class Writer:
             connection.rollback()
         except Exception:  # noqa: BLE001 - a connection that cannot even roll back is replaced, which rolls back
             connection.close()
+            self._connection = None
         if connection.dead:
             self._connection = None
 
     def _was_committed(self) -> bool:
         """After a connection died inside COMMIT: what the database says became of that batch."""
-        self._connection = None
-        connection = self._connected()
-        fence, batch, _, _ = store.place(connection.begin(), self._name)
-        connection.rollback()
+        try:
+            connection = self._connected()
+            # Waits for the row that the lost transaction holds, so the answer is final.
+            fence, batch, _, _ = store.place(connection.begin(), self._name)
+            connection.rollback()
+        except Exception as error:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            # To run the work again could do it twice; to call it undone could be untrue.
+            raise CommitUnknown(
+                f"the connection died inside COMMIT and could not be made anew ({type(error).__name__}): what was"
+                " written last is there whole or not at all; read it again before you repeat it"
+            ) from error
         if fence != self._fence:
             raise Fenced(f"writer {self._name}: another process has taken over")
         return batch == self._batch
 
     def _check_place(self, tx: Tx) -> None:
-        began = self._clock.monotonic()
         if not store.touch_place(tx, self._name, self._fence, self._batch, int(self._lease * 1_000_000)):
             raise Fenced(f"writer {self._name}: another process has taken over")
-        # The lease is counted from before the update, so ours always ends no later than the database's.
-        self._lease_ends = began + self._lease
 
     def _take_place(self, connection: "SqliteConnection | PostgresConnection") -> None:
-        now = connection.now_micros()
         began = self._clock.monotonic()
-        tx = connection.begin()
-        try:
-            fence, batch, holder, lease_until = store.place(tx, self._name)
-            if connection.postgres and lease_until > now and holder and not _gone(holder, self._holder):
-                raise Fenced(
-                    f"another desk holds this database ({holder}); stop it, or wait"
-                    f" {(lease_until - now) / 1_000_000:.0f} s for its lease to end"
-                )
-            self._fence, self._batch = fence + 1, batch
-            store.take_place(tx, self._name, self._fence, self._holder, now + int(self._lease * 1_000_000))
-            connection.commit()
-        except Exception:
-            connection.rollback()
-            raise
+        now = connection.now_micros()
+        fence, batch, holder, lease_until = store.place(tx := connection.begin(), self._name)
+        if connection.postgres and lease_until > now and holder and not _gone(holder, self._holder):
+            raise Fenced(
+                f"another desk holds this database ({holder}); stop it, or wait"
+                f" {(lease_until - now) / 1_000_000:.0f} s for its lease to end"
+            )
+        self._fence, self._batch = fence + 1, batch
+        store.take_place(tx, self._name, self._fence, self._holder, now + int(self._lease * 1_000_000))
+        connection.commit()
         self._lease_ends = began + self._lease
+
+    def _leave_place(self, connection: "SqliteConnection | PostgresConnection") -> None:
+        try:
+            store.leave_place(connection.begin(), self._name, self._fence)
+            connection.commit()
+        except Exception as error:  # noqa: BLE001 - whatever hinders it, the lease ends by itself
+            log.warning("writer.place_not_left", extra={"reason": _first_line(error)})
 
 
 def _run_verbs(tx: Tx, jobs: list[_Job]) -> None:
-    # Neighbours with the same verb are handed to it together; the order of the work is kept.
+    # Neighbours with the same verb are handed to it together (a bound method equals itself but is a new object each
+    # time); the order of the work is kept.
     start = 0
     for end in range(1, len(jobs) + 1):
-        if end < len(jobs) and jobs[end].verb is jobs[start].verb:
+        if end < len(jobs) and jobs[end].verb == jobs[start].verb:
             continue
         group = jobs[start:end]
         for job, result in zip(group, group[0].verb(tx, [job.item for job in group]), strict=True):

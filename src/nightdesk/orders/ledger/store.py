@@ -21,41 +21,59 @@ class Claim:
     explicit: bool
 
 
-def find_claim(tx: Tx, owner_id: str, hook: str, digest: str) -> Claim | None:
-    """The claim on a signal, however old."""
+Key = tuple[str, str, str]
+"""Owner, hook and digest: what makes two deliveries the same signal."""
+
+_CLAIMS = (
+    "SELECT dedupe.owner_id, dedupe.hook, dedupe.digest, signal_id, body_digest, claimed_at, explicit FROM wanted"
+    " JOIN dedupe ON dedupe.owner_id = wanted.owner_id AND dedupe.hook = wanted.hook AND dedupe.digest = wanted.digest"
+)
+
+
+def key_of(signal: Signal) -> Key:
+    """What the signal is claimed under."""
+    return (signal.owner_id, signal.hook, signal.digest)
+
+
+def find_claims(tx: Tx, keys: Sequence[Key]) -> dict[Key, Claim]:
+    """The claims on the signals, however old, in one query."""
+    if not keys:
+        return {}
+    # Sizes are rounded up to powers of two, so that few different statements have to be prepared.
+    wanted = list(keys) + [keys[-1]] * ((1 << (len(keys) - 1).bit_length()) - len(keys))
+    places = ",".join(["(?,?,?)"] * len(wanted))
     rows = tx.fetch(
-        "SELECT signal_id, body_digest, claimed_at, explicit FROM dedupe"
-        " WHERE owner_id = ? AND hook = ? AND digest = ?",
-        (owner_id, hook, digest),
+        f"WITH wanted (owner_id, hook, digest) AS (VALUES {places}) {_CLAIMS}",  # lint: allow sql-built: only the number of places varies
+        [part for key in wanted for part in key],
     )
-    if not rows:
-        return None
-    return Claim(signal_id=rows[0][0], body_digest=rows[0][1], claimed_at=rows[0][2], explicit=bool(rows[0][3]))
+    return {
+        (row[0], row[1], row[2]): Claim(signal_id=row[3], body_digest=row[4], claimed_at=row[5], explicit=bool(row[6]))
+        for row in rows
+    }
 
 
-def take_claim(tx: Tx, signal: Signal, *, window: int, now: int) -> bool:
-    """True when the signal is now claimed by this one: there was no claim, or it was older than the window.
+def take_claims(tx: Tx, signals: Sequence[tuple[Signal, int]], now: int) -> bool:
+    """True when every signal is now claimed: there was no claim on it, or one older than its window.
 
-    `window` and `now` in microseconds. False means that another process was faster.
+    Windows and `now` in microseconds. False means that another process was faster; nothing may be kept then.
     """
-    return (
-        tx.execute(
-            "INSERT INTO dedupe (owner_id, hook, digest, signal_id, body_digest, claimed_at, explicit)"
-            " VALUES (?,?,?,?,?,?,?) ON CONFLICT (owner_id, hook, digest) DO UPDATE SET signal_id = excluded.signal_id,"
-            " body_digest = excluded.body_digest, claimed_at = excluded.claimed_at"
-            " WHERE dedupe.explicit = 0 AND dedupe.claimed_at <= ?",
-            (
-                signal.owner_id,
-                signal.hook,
-                signal.digest,
-                signal.signal_id,
-                signal.body_digest,
-                now,
-                int(signal.explicit_id is not None),
-                now - window,
-            ),
+    rows = [
+        (
+            *key_of(signal),
+            signal.signal_id,
+            signal.body_digest,
+            now,
+            int(signal.explicit_id is not None),
+            now - window,
         )
-        == 1
+        for signal, window in signals
+    ]
+    return len(rows) == tx.many(
+        "INSERT INTO dedupe (owner_id, hook, digest, signal_id, body_digest, claimed_at, explicit)"
+        " VALUES (?,?,?,?,?,?,?) ON CONFLICT (owner_id, hook, digest) DO UPDATE SET signal_id = excluded.signal_id,"
+        " body_digest = excluded.body_digest, claimed_at = excluded.claimed_at"
+        " WHERE dedupe.explicit = 0 AND dedupe.claimed_at <= ?",
+        rows,
     )
 
 

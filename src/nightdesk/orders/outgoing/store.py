@@ -11,7 +11,7 @@ from nightdesk.runtime.database import Row, Tx, to_micros
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCommand:
-    """One thing asked of a venue. Moments in microseconds."""
+    """One thing asked of a venue; moments in microseconds."""
 
     cl_ord_id: ClOrdId
     kind: CommandKind
@@ -25,7 +25,7 @@ class StoredCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSend:
-    """One message that left or may have left. Moments in microseconds."""
+    """One message that left or may have left; moments in microseconds."""
 
     wire_id: str
     kind: CommandKind
@@ -68,7 +68,18 @@ def queued_commands(tx: Tx, account_id: AccountId, now: int, limit: int) -> list
     """The oldest queued commands of the account that may go out by now (microseconds), at most `limit`."""
     rows = tx.fetch(
         "SELECT cl_ord_id, kind, number, account_id, state, deadline_at, not_before, attempts FROM commands"
-        " WHERE account_id = ? AND state = 'QUEUED' AND not_before <= ? ORDER BY created_at, number LIMIT ?",
+        " WHERE account_id = ? AND state = 'QUEUED' AND not_before <= ? AND deadline_at > ?"
+        " ORDER BY created_at, number LIMIT ?",
+        (account_id, now, now, limit),
+    )
+    return [_command(row) for row in rows]
+
+
+def overdue_commands(tx: Tx, account_id: AccountId, now: int, limit: int) -> list[StoredCommand]:
+    """The oldest commands of the account that were never sent and whose deadline has passed (microseconds)."""
+    rows = tx.fetch(
+        "SELECT cl_ord_id, kind, number, account_id, state, deadline_at, not_before, attempts FROM commands"
+        " WHERE account_id = ? AND state = 'QUEUED' AND deadline_at <= ? ORDER BY created_at, number LIMIT ?",
         (account_id, now, limit),
     )
     return [_command(row) for row in rows]

@@ -200,8 +200,7 @@ def _late(signal: Signal, parsed: Parsed, config: HookConfig) -> Ledgered | None
         return None
     denied = Denied(
         code=DenyCode.STALE_SIGNAL,
-        text=f"the alert fired {age:.0f} s before it came, at most {lag:g} s are allowed."
-        f" {DenyCode.STALE_SIGNAL.next_step}",
+        text=f"the alert fired {age:.0f} s before it came, at most {lag:g} s are allowed",
         field="timestamp",
         limit=f"{lag:g} s",
         value=f"{age:.0f} s",

@@ -40,8 +40,8 @@ def capabilities_of(config: PaperConfig) -> Capabilities:
         streaming=True,
         validity=timedelta(seconds=config.validity_seconds),
         settle=timedelta(seconds=1),
-        orders_per_second=1000.0,
-        burst=1000,
+        orders_per_second=config.orders_per_second,
+        burst=config.burst,
     )
 
 

@@ -30,3 +30,7 @@ class PaperConfig:
     """How long an answer is waited for."""
     url: str = ""
     """Of a `nightdesk paper` server; empty keeps the exchange inside the desk."""
+    orders_per_second: float = 50.0
+    """How many messages a second the desk sends, as real exchanges allow."""
+    burst: int = 100
+    """How many it sends at once before that rate counts."""

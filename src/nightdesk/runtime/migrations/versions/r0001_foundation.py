@@ -39,6 +39,9 @@ def upgrade() -> None:
     _desk()
     _signals()
     _orders()
+    _order_indexes()
+    _commands()
+    _facts()
     _accounts()
     _records()
 
@@ -93,6 +96,7 @@ def _signals() -> None:
         _moment("claimed_at"),
         _flag("explicit"),
         sa.PrimaryKeyConstraint("owner_id", "hook", "digest"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -137,8 +141,10 @@ def _orders() -> None:
         _text("config_version"),
         _moment("updated_at"),
         sa.PrimaryKeyConstraint("cl_ord_id"),
-        sa.UniqueConstraint("account_id", "signal_id", "leg", name="orders_one_per_leg"),
     )
+
+
+def _order_indexes() -> None:
     op.create_index("orders_newest", "orders", ["created_at", "cl_ord_id"])
     op.create_index("orders_signal", "orders", ["signal_id"])
     op.create_index(
@@ -148,13 +154,9 @@ def _orders() -> None:
         postgresql_where=sa.text("is_open = 1"),
         sqlite_where=sa.text("is_open = 1"),
     )
-    op.create_index(
-        "orders_rate",
-        "orders",
-        ["account_id", "created_at"],
-        postgresql_where=sa.text("accepted = 1"),
-        sqlite_where=sa.text("accepted = 1"),
-    )
+
+
+def _commands() -> None:
     op.create_table(
         "commands",
         _text("cl_ord_id"),
@@ -170,6 +172,7 @@ def _orders() -> None:
         _moment("created_at"),
         _moment("updated_at"),
         sa.PrimaryKeyConstraint("cl_ord_id", "kind", "number"),
+        sqlite_with_rowid=False,
     )
     waiting = sa.text("state IN ('QUEUED', 'SENDING', 'UNKNOWN')")
     op.create_index(
@@ -196,6 +199,9 @@ def _orders() -> None:
         sa.PrimaryKeyConstraint("account_id", "wire_id", "kind", "number", "attempt"),
     )
     op.create_index("sends_order", "sends", ["cl_ord_id"])
+
+
+def _facts() -> None:
     op.create_table(
         "facts",
         _text("cl_ord_id"),
@@ -221,6 +227,7 @@ def _orders() -> None:
         _text("code", null=True),
         _text("text"),
         sa.PrimaryKeyConstraint("cl_ord_id", "key"),
+        sqlite_with_rowid=False,
     )
     fills = sa.text("kind = 'FILL'")
     op.create_index("facts_fills", "facts", ["at", "cl_ord_id", "key"], postgresql_where=fills, sqlite_where=fills)
@@ -262,6 +269,7 @@ def _accounts() -> None:
         _flag("is_open"),
         _moment("updated_at"),
         sa.PrimaryKeyConstraint("account_id", "symbol", "sleeve"),
+        sqlite_with_rowid=False,
     )
     is_open = sa.text("is_open = 1")
     op.create_index("positions_open", "positions", ["account_id"], postgresql_where=is_open, sqlite_where=is_open)
@@ -290,6 +298,7 @@ def _records() -> None:
         _moment("at"),
         _text("data"),
         sa.PrimaryKeyConstraint("account_id", "seq"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "cursors",
@@ -297,6 +306,7 @@ def _records() -> None:
         _text("account_id"),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("consumer", "account_id"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "reconciliations",

@@ -1,0 +1,1 @@
+"""Everything a browser, an alert or an API user sees of the desk."""

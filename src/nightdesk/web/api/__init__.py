@@ -1,0 +1,1 @@
+"""The operator's API: what a script or a program asks of the desk."""
