@@ -1,8 +1,8 @@
 """(a) Durable intake over HTTP against an endpoint that stores nothing, in the same run, round by round."""
 
 import asyncio
-import statistics
 import sqlite3
+import statistics
 
 from bench import servers
 from bench.load import Load, alert_requests, run_load

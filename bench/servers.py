@@ -61,19 +61,20 @@ class Server:
 @contextlib.contextmanager
 def bare() -> Iterator[Server]:
     """The endpoint that stores nothing."""
-    with _process([sys.executable, "-m", "bench.bare"], "") as server:
+    with process([sys.executable, "-m", "bench.bare"], "") as server:
         yield server
 
 
 @contextlib.contextmanager
 def desk(config: str = WIDE, *, data: Path | None = None) -> Iterator[Server]:
     """A whole desk with these settings."""
-    with _process([sys.executable, "-m", "nightdesk", "run"], config, data) as server:
+    with process([sys.executable, "-m", "nightdesk", "run"], config, data) as server:
         yield server
 
 
 @contextlib.contextmanager
-def _process(command: list[str], config: str, data: Path | None = None) -> Iterator[Server]:
+def process(command: list[str], config: str, data: Path | None = None) -> Iterator[Server]:
+    """The command runs with a port, and where there is one a configuration and a data directory of its own."""
     with tempfile.TemporaryDirectory(prefix="nightdesk-bench-") as folder:
         port = _free_port()
         place = data or Path(folder) / "data"
