@@ -16,11 +16,12 @@ from nightdesk.model.market import Prices
 from nightdesk.model.order import Order, OrderState, fold
 from nightdesk.model.signal import Aim, Signal
 from nightdesk.orders import store
+from nightdesk.orders.cancel import cancel_order
 from nightdesk.orders.config import OrdersConfig
 from nightdesk.orders.intent import Acceptance, Destination, Intent, Ledgered, Ticket, Want
 from nightdesk.orders.ledger.store import Claim, Key, add_signals, find_claims, key_of, signal_row, take_claims
 from nightdesk.orders.outgoing import store as outgoing
-from nightdesk.orders.queued import Queued, new_command, queue_cancel
+from nightdesk.orders.queued import Queued, new_command
 from nightdesk.orders.route import Draft, draft
 from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio.book import AccountBook
@@ -47,13 +48,22 @@ class _Rows:
 
     claims: dict[Key, Claim]
     """Those found before, and those this transaction makes: a repeat inside one batch is a repeat."""
-    claimed: list[tuple[Signal, int]] = field(default_factory=list)
+    claimed: dict[Key, Claim] = field(default_factory=dict)
     signals: list[Row] = field(default_factory=list)
     orders: list[Row] = field(default_factory=list)
     commands: list[Row] = field(default_factory=list)
     facts: list[tuple[Order, Fact]] = field(default_factory=list)
     events: list[tuple[object, ...]] = field(default_factory=list)
     queued: list[Queued] = field(default_factory=list)
+
+    def claim(self, signal: Signal, window: int, now: int) -> None:
+        """The signal is taken, for good where it has an id of its own, else for its window (microseconds)."""
+        claim = Claim(
+            signal_id=signal.signal_id,
+            body_digest=signal.body_digest,
+            expires_at=None if signal.explicit_id is not None else now + window,
+        )
+        self.claims[key_of(signal)] = self.claimed[key_of(signal)] = claim
 
 
 class Accept:
@@ -91,10 +101,7 @@ class Accept:
         if not take_claims(tx, rows.claimed, micros):
             raise ClaimLost(f"one of {len(rows.claimed)} signals")
         add_signals(tx, rows.signals)
-        store.add_orders(tx, rows.orders)
-        outgoing.add_commands(tx, rows.commands)
-        for order, fact in rows.facts:
-            store.add_facts(tx, order, (fact,), micros)
+        _write_orders(tx, rows, micros)
         add_events(tx, rows.events)
         books.save(micros)
         if rows.queued:
@@ -107,7 +114,7 @@ class Accept:
         signal = intent.signal
         window = int(intent.window_seconds * 1_000_000)
         claim = rows.claims.get(key_of(signal))
-        if claim is not None and (claim.explicit or to_micros(now) - claim.claimed_at < window):
+        if claim is not None and claim.holds(to_micros(now)):
             return _repeat(intent, claim, rows)
         tickets, reasons = self._legs(tx, intent, books, halt, now, rows)
         denied = [ticket.denied for ticket in tickets if ticket.denied is not None]
@@ -133,13 +140,7 @@ class Accept:
                 field=first.field,
                 notes=signal.notes,
             )
-        rows.claimed.append((signal, window))
-        rows.claims[key_of(signal)] = Claim(
-            signal_id=signal.signal_id,
-            body_digest=signal.body_digest,
-            claimed_at=to_micros(now),
-            explicit=signal.explicit_id is not None,
-        )
+        rows.claim(signal, window, to_micros(now))
         rows.signals.append(signal_row(signal, SignalOutcome.ACCEPTED))
         return Acceptance(
             outcome=SignalOutcome.ACCEPTED, signal_id=signal.signal_id, tickets=tuple(tickets), notes=signal.notes
@@ -153,7 +154,7 @@ class Accept:
         for want in intent.wants:
             for destination in want.destinations:
                 if want.ask.aim is Aim.CANCEL:
-                    found = self._cancels(tx, intent, want, destination, now, rows)
+                    found = self._cancels(tx, books, intent, want, destination, now, rows)
                     tickets.extend(found)
                     if not found:
                         reasons.append(f"{intent.signal.sleeve} has no open order in {want.symbol} to cancel")
@@ -203,7 +204,7 @@ class Accept:
                 px_of=px_of,
                 recent_orders=book.recent_orders(second),
                 siblings=leg,
-                twin=self._has_twin(tx, order, now),
+                twin=self._has_twin(tx, order, now, rows),
             ),
             self._limits,
         )
@@ -306,16 +307,19 @@ class Accept:
         return verdict if isinstance(verdict, Denied) else None
 
     def _cancels(
-        self, tx: Tx, intent: Intent, want: Want, where: Destination, now: datetime, rows: _Rows
+        self, tx: Tx, books: Books, intent: Intent, want: Want, where: Destination, now: datetime, rows: _Rows
     ) -> list[Ticket]:
         tickets = []
+        # What it cancels may have been accepted in this very transaction.
+        _write_orders(tx, rows, to_micros(now))
         for each in store.open_orders(tx, where.account_id):
             if each.order.symbol != want.symbol or each.order.sleeve != intent.signal.sleeve:
                 continue
-            cancel = queue_cancel(tx, each.order, actor=intent.signal.source, now=now)
+            cancel = cancel_order(tx, books, each, actor=intent.signal.source, now=now)
             if cancel is not None:
                 rows.queued.append(cancel)
-            tickets.append(Ticket(order=each.order, state=each.state))
+            after = store.load_order(tx, each.order.cl_ord_id) or each
+            tickets.append(Ticket(order=each.order, state=after.state))
         return tickets
 
     def _px_of(self, book: AccountBook, want: Want) -> dict[Symbol, Decimal]:
@@ -327,11 +331,22 @@ class Accept:
                     px_of[symbol] = quote.mid
         return px_of
 
-    def _has_twin(self, tx: Tx, order: Order, now: datetime) -> bool:
+    def _has_twin(self, tx: Tx, order: Order, now: datetime, rows: _Rows) -> bool:
         guard = self._limits.duplicate_guard_seconds
         if not guard:
             return False
+        # Its twin may have been accepted in this very transaction.
+        _write_orders(tx, rows, to_micros(now))
         return store.has_twin(tx, order, since=to_micros(now) - int(guard * 1_000_000))
+
+
+def _write_orders(tx: Tx, rows: _Rows, micros: int) -> None:
+    """The orders gathered so far are in the database, where the rest of the transaction finds them."""
+    store.add_orders(tx, rows.orders)
+    outgoing.add_commands(tx, rows.commands)
+    for order, fact in rows.facts:
+        store.add_facts(tx, order, (fact,), micros)
+    rows.orders, rows.commands, rows.facts = [], [], []
 
 
 def record(tx: Tx, items: Sequence[Ledgered], /) -> Sequence[None]:
@@ -342,7 +357,7 @@ def record(tx: Tx, items: Sequence[Ledgered], /) -> Sequence[None]:
 
 def _repeat(intent: Intent, claim: Claim, rows: _Rows) -> Acceptance:
     signal = intent.signal
-    if claim.explicit and claim.body_digest != signal.body_digest:
+    if claim.expires_at is None and claim.body_digest != signal.body_digest:
         code = DenyCode.IDEMPOTENCY_KEY_REUSED
         text = f"the id {signal.explicit_id} belongs to signal {claim.signal_id}, which had another body"
         denied = Denied(code=code, text=text, field="id")

@@ -91,7 +91,8 @@ def weigh(tx: Tx, books: Books, items: Sequence[Evidence], now: datetime) -> lis
 
 def _weigh_one(tx: Tx, books: Books, item: Evidence, batch: _Batch, micros: int) -> StoredOrder | None:
     stored = batch.orders.get(item.cl_ord_id) or store.load_order(tx, item.cl_ord_id)
-    if stored is None:
+    if stored is None or stored.order.account_id != item.account_id:
+        # The id of another account's order, told by this one's venue, is no order of this account.
         return None
     batch.orders[item.cl_ord_id] = stored
     if item.command is not None and item.answer is not None:
@@ -109,8 +110,10 @@ def _weigh_one(tx: Tx, books: Books, item: Evidence, batch: _Batch, micros: int)
     if known is None:
         known = store.facts_of_order(tx, item.cl_ord_id)
     if item.facts:
-        store.add_facts(tx, stored.order, item.facts, micros)
-    batch.facts[item.cl_ord_id] = known = distinct([*known, *item.facts])
+        before = {fact.key: fact for fact in known}
+        known = distinct([*known, *item.facts])
+        store.add_facts(tx, stored.order, [fact for fact in known if before.get(fact.key) != fact], micros)
+    batch.facts[item.cl_ord_id] = known
     state = fold(stored.order, known)
     after = _move(tx, books, stored, state, batch, micros)
     batch.orders[item.cl_ord_id] = after

@@ -1,16 +1,17 @@
 """What a person decides about an order: cancel it, answer a held one, settle a doubt, halt. Each is one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nightdesk.model.denial import Denied, DenyCode
-from nightdesk.model.enums import CommandKind, CommandState, Doubt, OrdStatus
+from nightdesk.model.enums import CommandKind, Doubt, OrdStatus
 from nightdesk.model.errors import Refused
 from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId
 from nightdesk.orders import store
+from nightdesk.orders.cancel import cancel_order, decided, end_unsent, next_stamp
 from nightdesk.orders.confirm import Evidence, weigh
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.queued import Queued, new_command, queue_cancel
@@ -46,31 +47,18 @@ def cancel(tx: Tx, cl_ord_id: ClOrdId, actor: str, now: datetime) -> Outcome:
     stored = required(tx, cl_ord_id)
     if stored.state.ord_status.terminal and stored.state.doubt is Doubt.NONE:
         raise Refused(DenyCode.ORDER_ENDED, f"the order has ended as {stored.state.ord_status.value}")
-    if end_unsent(tx, stored, actor, now, DenyCode.ABANDONED, "canceled before it was sent"):
-        return Outcome(subjects=(stored.order.cl_ord_id, stored.order.signal_id))
-    queued = queue_cancel(tx, stored.order, actor=actor, now=now)
-    return Outcome(subjects=(stored.order.cl_ord_id,), queued=(queued,) if queued is not None else ())
-
-
-def end_unsent(tx: Tx, stored: StoredOrder, actor: str, now: datetime, code: DenyCode, text: str) -> bool:
-    """True when no byte of the order had left, and now none will: it is ended for good."""
-    order = stored.order
-    commands = [c for c in outgoing.commands_of_order(tx, order.cl_ord_id) if c.kind is CommandKind.NEW]
-    never_sent = not any(
-        fact.kind in (FactKind.STATUS, FactKind.FILL, FactKind.OUTCOME_UNKNOWN)
-        for fact in store.facts_of_order(tx, order.cl_ord_id)
-    )
-    if not never_sent or any(command.state is not CommandState.QUEUED for command in commands):
-        return False
-    _weigh(tx, stored, _decision(tx, stored, actor, now, OrdStatus.CANCELED, code, text), now)
-    return True
+    books = _books(tx, stored)
+    queued = cancel_order(tx, books, stored, actor=actor, now=now)
+    books.save(to_micros(now))
+    subjects = (stored.order.cl_ord_id, stored.order.signal_id)
+    return Outcome(subjects=subjects, queued=(queued,) if queued is not None else ())
 
 
 def approve(tx: Tx, cl_ord_id: ClOrdId, actor: str, now: datetime) -> Outcome:
     """A held order goes out; the caller has let it pass all checks again."""
     stored = _held(tx, cl_ord_id)
     order, deadline = stored.order, to_micros(now + APPROVED_LIVES)
-    fact = Fact(key="approved", kind=FactKind.APPROVED, stamp=_stamp(tx, stored, now), at=now, origin=actor)
+    fact = Fact(key="approved", kind=FactKind.APPROVED, stamp=next_stamp(tx, stored, now), at=now, origin=actor)
     row = outgoing.command_row(order, CommandKind.NEW, 1, deadline_at=deadline, actor=actor, now=to_micros(now))
     outgoing.add_commands(tx, [row])
     _weigh(tx, stored, fact, now)
@@ -84,7 +72,7 @@ def deny_held(tx: Tx, cl_ord_id: ClOrdId, denied: Denied, now: datetime) -> Outc
     fact = Fact(
         key="denied",
         kind=FactKind.DENIED,
-        stamp=_stamp(tx, stored, now),
+        stamp=next_stamp(tx, stored, now),
         at=now,
         origin="desk",
         code=denied.code,
@@ -97,7 +85,7 @@ def deny_held(tx: Tx, cl_ord_id: ClOrdId, denied: Denied, now: datetime) -> Outc
 def decline(tx: Tx, cl_ord_id: ClOrdId, actor: str, now: datetime) -> Outcome:
     """A held order is ended as DENIED/DECLINED."""
     stored = _held(tx, cl_ord_id)
-    fact = _decision(tx, stored, actor, now, OrdStatus.DENIED, DenyCode.DECLINED, f"declined by {actor}")
+    fact = decided(tx, stored, actor, now, OrdStatus.DENIED, DenyCode.DECLINED, f"declined by {actor}")
     _weigh(tx, stored, fact, now)
     return Outcome(subjects=(stored.order.cl_ord_id, stored.order.signal_id))
 
@@ -113,9 +101,9 @@ def settle(tx: Tx, cl_ord_id: ClOrdId, action: str, actor: str, now: datetime, t
         raise Refused(DenyCode.ORDER_ENDED, "nothing about this order is in doubt", field="action")
     if action == "abandon":
         status: OrdStatus | None = OrdStatus.DENIED if stored.state.cum_qty == 0 else OrdStatus.CANCELED
-        fact = _decision(tx, stored, actor, now, status, DenyCode.ABANDONED, text or f"declared ended by {actor}")
+        fact = decided(tx, stored, actor, now, status, DenyCode.ABANDONED, text or f"declared ended by {actor}")
     else:
-        fact = _decision(tx, stored, actor, now, None, None, text or f"accepted by {actor}")
+        fact = decided(tx, stored, actor, now, None, None, text or f"accepted by {actor}")
     _weigh(tx, stored, fact, now)
     return Outcome(subjects=(stored.order.cl_ord_id, stored.order.signal_id))
 
@@ -123,25 +111,28 @@ def settle(tx: Tx, cl_ord_id: ClOrdId, action: str, actor: str, now: datetime, t
 def answered(tx: Tx, cl_ord_id: ClOrdId, report: ExecutionReport, actor: str, now: datetime) -> Outcome:
     """The report of a venue that a person stands for is among the order's facts."""
     stored = required(tx, cl_ord_id)
-    for fact in facts_of(report, stamp=_stamp(tx, stored, now), at=now, origin=actor):
+    for fact in facts_of(report, stamp=next_stamp(tx, stored, now), at=now, origin=actor):
         _weigh(tx, stored, fact, now)
     return Outcome(subjects=(cl_ord_id, stored.order.signal_id))
 
 
-def stop_entries(tx: Tx, account_ids: Iterable[AccountId], actor: str, now: datetime) -> Outcome:
+def stop_entries(tx: Tx, account_ids: Collection[AccountId], actor: str, now: datetime) -> Outcome:
     """Every entry that has not left is ended for good, every entry at a venue is being canceled; exits stay."""
     subjects: list[str] = []
     queued: list[Queued] = []
+    books = Books(tx)
+    books.load(account_ids)
     for account_id in sorted(account_ids):
         for stored in store.open_orders(tx, account_id):
             if stored.order.closing or stored.order.sleeve == "EXTERNAL":
                 continue
             subjects.append(stored.order.cl_ord_id)
-            if end_unsent(tx, stored, actor, now, DenyCode.HALTED, "trading was halted before it was sent"):
+            if end_unsent(tx, books, stored, actor, now, DenyCode.HALTED, "trading was halted before it was sent"):
                 continue
             cancel_command = queue_cancel(tx, stored.order, actor=actor, now=now)
             if cancel_command is not None:
                 queued.append(cancel_command)
+    books.save(to_micros(now))
     return Outcome(subjects=tuple(subjects), queued=tuple(queued))
 
 
@@ -173,38 +164,14 @@ def _held(tx: Tx, cl_ord_id: ClOrdId) -> StoredOrder:
     return stored
 
 
-def _decision(
-    tx: Tx,
-    stored: StoredOrder,
-    actor: str,
-    now: datetime,
-    status: OrdStatus | None,
-    code: DenyCode | None,
-    text: str,
-) -> Fact:
-    stamp = _stamp(tx, stored, now)
-    return Fact(
-        key=f"decision:{stamp}",
-        kind=FactKind.DECISION,
-        stamp=stamp,
-        at=now,
-        origin=actor,
-        ord_status=status,
-        cum_qty=stored.state.cum_qty,
-        code=code,
-        text=text,
-    )
-
-
-def _stamp(tx: Tx, stored: StoredOrder, now: datetime) -> int:
-    """A decision comes after everything known when it was made."""
-    known = max((fact.stamp for fact in store.facts_of_order(tx, stored.order.cl_ord_id)), default=0)
-    return max(known + 1, to_micros(now))
+def _books(tx: Tx, stored: StoredOrder) -> Books:
+    books = Books(tx)
+    books.load((stored.order.account_id,))
+    return books
 
 
 def _weigh(tx: Tx, stored: StoredOrder, fact: Fact, now: datetime) -> None:
-    books = Books(tx)
-    books.load((stored.order.account_id,))
+    books = _books(tx, stored)
     evidence = Evidence(account_id=stored.order.account_id, cl_ord_id=stored.order.cl_ord_id, facts=(fact,))
     weigh(tx, books, (evidence,), now)
     books.save(to_micros(now))

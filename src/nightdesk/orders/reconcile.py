@@ -14,13 +14,14 @@ from decimal import Decimal
 
 from nightdesk.model.denial import DenyCode
 from nightdesk.model.enums import CommandKind, CommandState, Doubt, TradingState
-from nightdesk.model.errors import Unsupported, VenueError
+from nightdesk.model.errors import VenueError
 from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
 from nightdesk.model.order import Order
 from nightdesk.model.venue import AccountSnapshot, Venue
 from nightdesk.orders import store
 from nightdesk.orders.confirm import Confirm, Evidence
+from nightdesk.orders.gaps import find_gaps
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.outgoing.store import StoredCommand
 from nightdesk.orders.probe import READ_SECONDS, Prober
@@ -174,14 +175,11 @@ class Reconciler:
         overlap = CLOCK_OVERLAP if trigger == "clock" else START_OVERLAP
         try:
             await self.probe_doubts(account_id)
-            async with self._clock.timeout(READ_SECONDS):
-                await self._open_orders(account_id, venue, findings)
+            await self._open_orders(account_id, venue, findings)
             reached("recover.orders")
-            async with self._clock.timeout(READ_SECONDS):
-                await self._fills(account_id, venue, started, findings, overlap)
+            await self._fills(account_id, venue, started, findings, overlap)
             reached("recover.fills")
-            async with self._clock.timeout(READ_SECONDS):
-                await self._positions(account_id, venue, findings)
+            await self._positions(account_id, venue, findings)
         except (VenueError, TimeoutError) as error:
             log.warning(
                 "reconcile.failed", extra={"account_id": account_id, "reason": f"{type(error).__name__}: {error}"}
@@ -197,7 +195,8 @@ class Reconciler:
 
     async def _open_orders(self, account_id: AccountId, venue: Venue, findings: Findings) -> None:
         stamp = self._stamps.next()
-        reports = await venue.open_orders()
+        async with self._clock.timeout(READ_SECONDS):
+            reports = await venue.open_orders()
         ours = await self._writer.call(
             lambda tx: {each.order.cl_ord_id: each for each in store.open_orders(tx, account_id)}
         )
@@ -222,7 +221,8 @@ class Reconciler:
         key = f"fills_until:{account_id}"
         since = await self._writer.call(lambda tx: from_micros(int(remember(tx, key, "0"))))
         stamp = self._stamps.next()
-        reports = await venue.fills(max(since - overlap, from_micros(0)))
+        async with self._clock.timeout(READ_SECONDS):
+            reports = await venue.fills(max(since - overlap, from_micros(0)))
         keys = [_fill_key(report, stamp, started) for report in reports]
         known = await self._reader.read(lambda tx: store.known_facts(tx, keys))
         for report, fact in zip(reports, keys, strict=True):
@@ -239,11 +239,13 @@ class Reconciler:
         return await self._writer.run(self._confirm, evidence) is not None
 
     async def _positions(self, account_id: AccountId, venue: Venue, findings: Findings) -> None:
-        differences = await self._position_differences(account_id, venue)
-        if differences:
+        gaps = await find_gaps(self._reader, account_id, venue)
+        if gaps:
+            # What a fill on its way explains is gone at a second look, or is another quantity.
             await self._clock.sleep(SETTLE_SECONDS)
-            differences = await self._position_differences(account_id, venue)
-        findings.differences.extend(differences)
+            again = await find_gaps(self._reader, account_id, venue)
+            gaps = {symbol: gap for symbol, gap in again.items() if symbol in gaps and gap.qty == gaps[symbol].qty}
+        findings.differences.extend(f"{symbol}: {gaps[symbol]}" for symbol in sorted(gaps))
 
     async def acknowledge(
         self, account_id: AccountId, venue: Venue, price_of: Callable[[Symbol], Decimal]
@@ -252,25 +254,6 @@ class Reconciler:
         snapshot = await venue.account()
         now = to_micros(self._clock.now())
         return await self._writer.call(lambda tx: _take_over(tx, account_id, snapshot, price_of, now))
-
-    async def _position_differences(self, account_id: AccountId, venue: Venue) -> list[str]:
-        try:
-            snapshot = await venue.account()
-        except Unsupported:
-            # Nobody there states positions; ours are all there is.
-            return []
-        theirs = {holding.symbol: holding.qty for holding in snapshot.holdings if holding.qty}
-        ours = await self._reader.read(lambda tx: portfolio.holdings(tx, account_id))
-        return [
-            f"{symbol}: the venue says {theirs.get(symbol, Decimal(0)):f}, we say {ours.get(symbol, Decimal(0)):f}"
-            for symbol in sorted(theirs.keys() | ours.keys())
-            if theirs.get(symbol, Decimal(0)) != ours.get(symbol, Decimal(0))
-        ]
-
-
-def _says_nothing_new(report: ExecutionReport, stored: StoredOrder) -> bool:
-    state = stored.state
-    return state.doubt is Doubt.NONE and state.ord_status is report.ord_status and state.cum_qty == report.cum_qty
 
 
 def _sentence(report: ExecutionReport) -> str:

@@ -153,22 +153,25 @@ class Sender:
             lane.add((again,))
 
     def _gate(self, queued: Queued, first_byte: list[int]) -> Gate:
-        order, command = queued.order, queued.command
-        protected = order.closing or command.kind is CommandKind.CANCEL
-
         def gate() -> None:
-            if not self._writer.holds_lease():
-                raise GateClosed(DenyCode.NOT_SENT, "another process has taken over the account")
-            state = self._halt.state
-            if state.halted and not protected:
-                raise GateClosed(DenyCode.HALTED, f"trading is halted: {state.reason}")
-            now = to_micros(self._clock.now())
-            if now >= command.deadline_at:
-                raise GateClosed(DenyCode.DEADLINE, "its deadline passed before it could be sent")
+            now = self._check(queued)
             reached("send.before_first_byte")
             first_byte.append(now)
 
         return gate
+
+    def _check(self, queued: Queued) -> int:
+        """The gate's questions, asked before any work and again at the first byte; the moment (microseconds)."""
+        order, command = queued.order, queued.command
+        if not self._writer.holds_lease():
+            raise GateClosed(DenyCode.NOT_SENT, "another process has taken over the account")
+        state = self._halt.state
+        if state.halted and not (order.closing or command.kind is CommandKind.CANCEL):
+            raise GateClosed(DenyCode.HALTED, f"trading is halted: {state.reason}")
+        now = to_micros(self._clock.now())
+        if now >= command.deadline_at:
+            raise GateClosed(DenyCode.DEADLINE, "its deadline passed before it could be sent")
+        return now
 
     async def _new(self, queued: Queued) -> Queued | None:
         order = queued.order
@@ -176,7 +179,7 @@ class Sender:
         first_byte: list[int] = []
         gate = self._gate(queued, first_byte)
         try:
-            self._check_early(queued)
+            self._check(queued)
             wire = venue.prepare(order, now=self._clock.now())
         except NotSent as error:
             return await self._not_sent(queued, error, None)
@@ -196,10 +199,6 @@ class Sender:
             return None
         sending = replace(queued, command=replace(queued.command, attempts=queued.command.attempts + 1))
         return await self._attempt(sending, first_byte, lambda: venue.cancel(order, None, gate))
-
-    def _check_early(self, queued: Queued) -> None:
-        """The gate's questions, asked before any work; the gate asks them again at the first byte."""
-        self._gate(queued, [])()
 
     async def _attempt(
         self, sending: Queued, first_byte: list[int], call: Callable[[], Awaitable[ExecutionReport]]

@@ -9,7 +9,7 @@ from typing import Any
 from nightdesk.model.denial import DenyCode
 from nightdesk.model.enums import Doubt, OrdStatus, OrdType, Side, TimeInForce
 from nightdesk.model.execution import Fact, FactKind
-from nightdesk.model.identifiers import AccountId, ClOrdId, SignalId
+from nightdesk.model.identifiers import AccountId, ClOrdId, SignalId, Symbol
 from nightdesk.model.order import Order, OrderState
 from nightdesk.risk.checks import Mark
 from nightdesk.runtime.database import Row, Tx, from_micros, to_micros
@@ -125,13 +125,11 @@ _SUPERSEDED = ", ".join(f"{name} = excluded.{name}" for name in _FACT_COLUMNS.re
 
 
 def add_facts(tx: Tx, order: Order, facts: Iterable[Fact], now: int) -> None:
-    """The facts are known; of two with the same key the one that `distinct` would keep stays."""
+    """The facts are known, in the place of those with the same key: `distinct` has chosen between them."""
     rows = [_fact_row(order, fact, now) for fact in facts]
     tx.many(
         f"INSERT INTO facts (cl_ord_id, owner_id, account_id, recorded_at, {_FACT_COLUMNS})"
-        f" VALUES ({','.join('?' * 23)}) ON CONFLICT (cl_ord_id, key) DO UPDATE SET {_SUPERSEDED}"
-        " WHERE (excluded.kind = 'FILL' AND excluded.stamp < facts.stamp)"
-        " OR (excluded.kind <> 'FILL' AND excluded.stamp > facts.stamp)",
+        f" VALUES ({','.join('?' * 23)}) ON CONFLICT (cl_ord_id, key) DO UPDATE SET {_SUPERSEDED}",
         rows,
     )
 
@@ -272,6 +270,12 @@ def save_states(tx: Tx, changed: Sequence[StoredOrder], now: int) -> None:
         " order_id = ?, code = ?, text = ?, is_open = ?, reserved_qty = ?, updated_at = ? WHERE cl_ord_id = ?",
         rows,
     )
+
+
+def symbols_under_way(tx: Tx, account_id: AccountId) -> set[Symbol]:
+    """The symbols in which an order of the account has left, or is about to, and no answer is known."""
+    sql = "SELECT DISTINCT symbol FROM orders WHERE account_id = ? AND is_open = 1 AND ord_status = 'PENDING_NEW'"
+    return {row[0] for row in tx.fetch(sql, (account_id,))}
 
 
 def newest_stamp(tx: Tx) -> int:

@@ -45,7 +45,7 @@ class Proposal:
     twin: bool
     """An equal order was accepted within the duplicate guard."""
     ref_px: Decimal = field(init=False)
-    """The price the order is valued at: its own where it has one, else the market's (quote currency)."""
+    """The price the order is valued at: its limit where it has one, else the market's (quote currency)."""
     exposure_after: Decimal = field(init=False)
     """The most the symbol can come to with this order, whatever fills (quote currency)."""
     total_after: Decimal = field(init=False)
@@ -56,7 +56,7 @@ class Proposal:
         # Several checks ask for these; each is worked out once.
         order, book = self.order, self.book
         mid = self.quote.mid if self.quote is not None else None
-        ref_px = order.price or order.stop_px or mid or ZERO
+        ref_px = _valued_at(order, mid)
         px = mid if mid is not None else ref_px
         buying = order.side is Side.BUY
         before = book.exposure(order.symbol, px)
@@ -80,6 +80,14 @@ class Proposal:
     def reduces(self) -> bool:
         """True when the order can only make the sleeve's position smaller, counting closes under way."""
         return self.order.closing
+
+
+def _valued_at(order: Order, mid: Decimal | None) -> Decimal:
+    if order.ord_type in (OrdType.LIMIT, OrdType.STOP_LIMIT) and order.price:
+        return order.price
+    # It will trade at the market's price, whatever it is told beside: a stop trades at once if the market is past it.
+    stop_px = order.stop_px if order.ord_type is OrdType.STOP else None
+    return max(mid or ZERO, stop_px or ZERO)
 
 
 Mark = tuple[str, Decimal | str, Decimal | str]
@@ -224,7 +232,8 @@ def price_known(p: Proposal, limits: RiskConfig) -> Denied | Mark:
         code = DenyCode.PRICE_MISSING
         text = f"price: no usable price of {p.order.symbol} is known"
         return Denied(code=code, text=text, field="symbol")
-    age = (p.now - p.quote.at).total_seconds()
+    # A price from the future is as doubtful as an old one: one of the two clocks was set.
+    age = abs((p.now - p.quote.at).total_seconds())
     if age > limits.stale_price_seconds:
         text = (
             f"price: the last price of {p.order.symbol} is {age:.1f} s old, the limit is"
@@ -233,7 +242,7 @@ def price_known(p: Proposal, limits: RiskConfig) -> Denied | Mark:
         return Denied(
             code=DenyCode.PRICE_STALE, text=text, limit=f"{limits.stale_price_seconds:g} s", value=f"{age:.1f} s"
         )
-    return ("price age", f"{limits.stale_price_seconds:g} s", f"{max(age, 0.0):.2f} s")
+    return ("price age", f"{limits.stale_price_seconds:g} s", f"{age:.2f} s")
 
 
 def price_collar(p: Proposal, limits: RiskConfig) -> Denied | Mark | None:

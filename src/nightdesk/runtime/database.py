@@ -5,6 +5,7 @@ whole microseconds since 1970 UTC. A store gets an open transaction and never co
 """
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -90,14 +91,30 @@ class Tx:
         return self.fetch(sql + " FOR UPDATE" if self.postgres else sql, params)
 
     def many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
-        """The statement has run once for each row; returns how many rows it touched in all."""
+        """The statement has run once for each row; returns how many rows it touched in all.
+
+        An INSERT goes out as few statements of many rows: each statement lets go of the interpreter lock once, and
+        waits for it again while another thread is busy. No two rows of one call may meet in the same ON CONFLICT.
+        """
         batch = rows if isinstance(rows, list) else list(rows)
+        group = _VALUES.search(sql)
+        if group is None or group.group().count("?") != sql.count("?"):
+            return self._each(sql, batch)
+        touched, start = 0, 0
+        while start < len(batch):
+            # Powers of two, so that few different statements have to be prepared.
+            size = min(MOST_ROWS, 1 << (len(batch) - start).bit_length() - 1)
+            part = batch[start : start + size]
+            text = _widened(sql, group.group(), size)
+            self._cursor.execute(self._translate(text), [value for row in part for value in row])
+            touched += int(self._cursor.rowcount)
+            start += size
+        return touched
+
+    def _each(self, sql: str, batch: list[Sequence[object]]) -> int:
         if not batch:
             return 0
-        if len(batch) == 1:
-            self._cursor.execute(self._translate(sql), batch[0])
-        else:
-            self._cursor.executemany(self._translate(sql), batch)
+        self._cursor.executemany(self._translate(sql), batch)
         return int(self._cursor.rowcount)
 
     def after_commit(self, call: Callable[[], None]) -> None:
@@ -108,6 +125,19 @@ class Tx:
         """The calls to make after the commit; forgotten here."""
         calls, self._after = self._after, []
         return calls
+
+
+MOST_ROWS = 64
+_VALUES = re.compile(r"VALUES (\([?, ]+\))")
+_WIDENED: dict[tuple[str, int], str] = {}
+
+
+def _widened(sql: str, group: str, size: int) -> str:
+    text = _WIDENED.get((sql, size))
+    if text is None:
+        places = group.removeprefix("VALUES ")
+        text = _WIDENED[(sql, size)] = sql.replace(group, "VALUES " + ",".join([places] * size), 1)
+    return text
 
 
 def _as_is(sql: str) -> str:

@@ -108,7 +108,7 @@ def migrate(database: Database, revision: str) -> None:
     try:
         with engine.connect() as connection, connection.begin():
             if database.postgres:
-                _take_turn(connection, database.schema)
+                _take_turn(connection, database.schema, revision)
             config.attributes["connection"] = connection
             if revision == "base" or (revision in KNOWN and _is_below(connection, revision)):
                 command.downgrade(config, revision)
@@ -128,7 +128,7 @@ def _is_below(connection: "Connection", revision: str) -> bool:
     return current is not None and current > revision
 
 
-def _take_turn(connection: "Connection", schema: str | None) -> None:
+def _take_turn(connection: "Connection", schema: str | None, revision: str) -> None:
     """No other process migrates or writes until the transaction ends, and none of an older version afterwards."""
     import sqlalchemy as sa
 
@@ -137,7 +137,7 @@ def _take_turn(connection: "Connection", schema: str | None) -> None:
     # Two processes that start at once take turns; the second finds the work done.
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(7166316)"))
     tx = Tx(connection.connection.cursor(), postgres=True)
-    if schema_revision(tx) in (None, HEAD):
+    if schema_revision(tx) in (None, revision):
         return
     holder = living_holder(tx)
     if holder is not None:

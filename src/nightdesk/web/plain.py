@@ -25,7 +25,9 @@ def ratio(value: Decimal, by: Decimal) -> Decimal | None:
 
 def moment(at: datetime) -> str:
     """The moment in UTC: `2026-01-05T09:30:00.123456Z`."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    # "+00:00" is the same moment in six letters more.
+    return f"{utc.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def maybe_moment(at: datetime | None) -> str | None:

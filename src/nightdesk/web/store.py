@@ -71,6 +71,8 @@ def orders(
 
 def order(tx: Tx, cl_ord_id: ClOrdId, *, owner: OwnerId = OPERATOR) -> OrderLine | None:
     """The order, None where there is none of that id."""
+    if not _may_be_id(cl_ord_id):
+        return None
     rows = tx.fetch(f"{_ORDER} WHERE owner_id = ? AND cl_ord_id = ?", (owner, cl_ord_id))
     return _order(rows[0]) if rows else None
 
@@ -90,6 +92,11 @@ def orders_of_signals(tx: Tx, signal_ids: Sequence[str], *, owner: OwnerId = OPE
             line = _order(row)
             found[line.signal_id].append(line)
     return found
+
+
+def _may_be_id(text: str) -> bool:
+    """False for what no id is and a database cannot be asked for: zero bytes, halves of surrogate pairs."""
+    return text.isprintable()
 
 
 def _narrowed(filters: Filters) -> tuple[str | None, ...]:
@@ -184,6 +191,8 @@ def signals(
 
 def signal(tx: Tx, signal_id: SignalId, *, owner: OwnerId = OPERATOR) -> SignalLine | None:
     """The signal, None where there is none of that id."""
+    if not _may_be_id(signal_id):
+        return None
     rows = tx.fetch(f"{_SIGNAL} WHERE owner_id = ? AND signal_id = ?", (owner, signal_id))
     return _signal(rows[0]) if rows else None
 
@@ -236,6 +245,8 @@ def executions(
 
 def execution(tx: Tx, cl_ord_id: str, exec_id: str, *, owner: OwnerId = OPERATOR) -> ExecutionLine | None:
     """The fill, None where there is none; of an exec_id told in two ways the first seen."""
+    if not (_may_be_id(cl_ord_id) and _may_be_id(exec_id)):
+        return None
     sql = f"{_FILL} AND f.cl_ord_id = ? AND f.exec_id = ? ORDER BY f.stamp LIMIT 1"
     rows = tx.fetch(sql, (owner, cl_ord_id, exec_id))
     return _execution(rows[0]) if rows else None

@@ -1,7 +1,7 @@
 """Signals and the claims that make a repeat a repeat."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nightdesk.model.denial import Denied
@@ -13,19 +13,22 @@ from nightdesk.runtime.database import Row, Tx, to_micros
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Who took a signal first, with which body, and when (microseconds)."""
+    """Who took a signal first, with which body, and until when a repeat is a repeat (microseconds; None: for good)."""
 
     signal_id: SignalId
     body_digest: str
-    claimed_at: int
-    explicit: bool
+    expires_at: int | None
+
+    def holds(self, now: int) -> bool:
+        """True while the same signal is a repeat of this one."""
+        return self.expires_at is None or now < self.expires_at
 
 
 Key = tuple[str, str, str]
 """Owner, hook and digest: what makes two deliveries the same signal."""
 
 _CLAIMS = (
-    "SELECT dedupe.owner_id, dedupe.hook, dedupe.digest, signal_id, body_digest, claimed_at, explicit FROM wanted"
+    "SELECT dedupe.owner_id, dedupe.hook, dedupe.digest, signal_id, body_digest, expires_at FROM wanted"
     " JOIN dedupe ON dedupe.owner_id = wanted.owner_id AND dedupe.hook = wanted.hook AND dedupe.digest = wanted.digest"
 )
 
@@ -46,33 +49,20 @@ def find_claims(tx: Tx, keys: Sequence[Key]) -> dict[Key, Claim]:
         f"WITH wanted (owner_id, hook, digest) AS (VALUES {places}) {_CLAIMS}",  # lint: allow sql-built: only the number of places varies
         [part for key in wanted for part in key],
     )
-    return {
-        (row[0], row[1], row[2]): Claim(signal_id=row[3], body_digest=row[4], claimed_at=row[5], explicit=bool(row[6]))
-        for row in rows
-    }
+    return {(row[0], row[1], row[2]): Claim(signal_id=row[3], body_digest=row[4], expires_at=row[5]) for row in rows}
 
 
-def take_claims(tx: Tx, signals: Sequence[tuple[Signal, int]], now: int) -> bool:
-    """True when every signal is now claimed: there was no claim on it, or one older than its window.
+def take_claims(tx: Tx, claims: Mapping[Key, Claim], now: int) -> bool:
+    """True when every claim is made: there was none on the signal, or one that had expired (`now` in microseconds).
 
-    Windows and `now` in microseconds. False means that another process was faster; nothing may be kept then.
+    False means that another process was faster; nothing may be kept then.
     """
-    rows = [
-        (
-            *key_of(signal),
-            signal.signal_id,
-            signal.body_digest,
-            now,
-            int(signal.explicit_id is not None),
-            now - window,
-        )
-        for signal, window in signals
-    ]
+    rows = [(*key, claim.signal_id, claim.body_digest, now, claim.expires_at) for key, claim in claims.items()]
     return len(rows) == tx.many(
-        "INSERT INTO dedupe (owner_id, hook, digest, signal_id, body_digest, claimed_at, explicit)"
+        "INSERT INTO dedupe (owner_id, hook, digest, signal_id, body_digest, claimed_at, expires_at)"
         " VALUES (?,?,?,?,?,?,?) ON CONFLICT (owner_id, hook, digest) DO UPDATE SET signal_id = excluded.signal_id,"
-        " body_digest = excluded.body_digest, claimed_at = excluded.claimed_at"
-        " WHERE dedupe.explicit = 0 AND dedupe.claimed_at <= ?",
+        " body_digest = excluded.body_digest, claimed_at = excluded.claimed_at, expires_at = excluded.expires_at"
+        " WHERE dedupe.expires_at <= excluded.claimed_at",
         rows,
     )
 

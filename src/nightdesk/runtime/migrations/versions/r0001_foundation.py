@@ -94,7 +94,8 @@ def _signals() -> None:
         _text("signal_id"),
         _text("body_digest"),
         _moment("claimed_at"),
-        _flag("explicit"),
+        # None: for good, because the sender named the id itself.
+        _moment("expires_at", null=True),
         sa.PrimaryKeyConstraint("owner_id", "hook", "digest"),
         sqlite_with_rowid=False,
     )
