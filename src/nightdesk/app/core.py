@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from nightdesk.market.feed import Feed, open_feed
 from nightdesk.model.identifiers import AccountId, VenueId
 from nightdesk.model.venue import Venue
 from nightdesk.orders.accept import Accept
+from nightdesk.orders.alerts import point_out
 from nightdesk.orders.confirm import Confirm
 from nightdesk.orders.heart import Heart
 from nightdesk.orders.person import Decide
@@ -26,7 +28,9 @@ from nightdesk.runtime.clock import Clock, SystemClock
 from nightdesk.runtime.database import Database, Tx, to_micros
 from nightdesk.runtime.lock import ProcessLock
 from nightdesk.runtime.migrate import ensure_schema
+from nightdesk.runtime.outbox import Consumer
 from nightdesk.runtime.reader import Reader
+from nightdesk.runtime.reserve import Reserve
 from nightdesk.runtime.secrets import Install, load_or_create_install, prepare_data_dir
 from nightdesk.runtime.store import remember
 from nightdesk.runtime.writer import Writer
@@ -56,8 +60,9 @@ class Core:
     decide: Decide
     heart: Heart
     closers: list[Callable[[], None]] = field(default_factory=list)
+    ended: "Future[None]" = field(default_factory=Future)
+    """Done once the heart has stopped beating; holds the error that stopped it, where one did."""
     _thread: threading.Thread | None = None
-    failed: BaseException | None = None
 
     def start(self) -> None:
         """The heart beats and every account was compared with its venue, or could not be."""
@@ -67,24 +72,27 @@ class Core:
             try:
                 with asyncio.Runner(loop_factory=loop_factory()) as runner:
                     runner.run(self.heart.run(ready.set))
-            except BaseException as error:  # noqa: BLE001 - told to whoever waits in `start`
-                self.failed = error
+            except BaseException as error:  # noqa: BLE001 - told to whoever waits for `ended`
+                self.ended.set_exception(error)
+            else:
+                self.ended.set_result(None)
             finally:
                 ready.set()
 
         self._thread = threading.Thread(target=beat, name="heart", daemon=True)
         self._thread.start()
         ready.wait()
-        if self.failed is not None:
-            raise self.failed
+        if self.ended.done():
+            self.ended.result()
 
     def stop(self) -> None:
         """Nothing more is sent, everything handed over is written, and the data directory is free."""
         self.heart.stop()
         if self._thread is not None:
             self._thread.join(10.0)
-        self.writer.stop()
+        # The writer closes last, and with it SQLite folds its log into the one file a backup copies.
         self.reader.close()
+        self.writer.stop()
         for close in self.closers:
             close()
         self.lock.release()
@@ -139,10 +147,19 @@ def _open(
     board, changes, halt = PriceBoard(), Changes(), HaltSwitch(data, clock)
     closers: list[Callable[[], None]] = []
     venues = venues if venues is not None else open_venues(settings, data, clock, board, feed, closers)
-    writer = Writer(database, clock, name=WRITER, holder=f"{socket.gethostname()}:{os.getpid()}")
+    reserve = Reserve(data / "reserve")
+    reserve.hold()
+    writer = Writer(
+        database,
+        clock,
+        name=WRITER,
+        holder=f"{socket.gethostname()}:{os.getpid()}",
+        on_full=lambda: _make_room(reserve, halt),
+    )
     writer.start()
     reader = Reader(database)
     confirm = Confirm(clock, changes.publish)
+    alerts = Consumer("alerts", point_out, writer, clock)
     heart = Heart(
         venues=venues,
         writer=writer,
@@ -151,7 +168,7 @@ def _open(
         halt=halt,
         clock=clock,
         config=settings.orders,
-        beside=(_feeding(feed, board, clock),),
+        beside=(_feeding(feed, board, clock), lambda: alerts.run(list(venues), changes)),
     )
     accept = Accept(
         install_id=install.install_id,
@@ -182,6 +199,14 @@ def _open(
         heart=heart,
         closers=closers,
     )
+
+
+def _make_room(reserve: Reserve, halt: HaltSwitch) -> bool:
+    """True when the disk was full and the reserve made room: enough for what is under way, not for more."""
+    if not reserve.release():
+        return False
+    halt.halt("the disk is full; free some space, start the desk again, then resume", "desk")
+    return True
 
 
 def _feeding(feed: Feed, board: PriceBoard, clock: Clock) -> Callable[[], Coroutine[object, object, None]]:

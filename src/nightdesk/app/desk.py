@@ -1,5 +1,6 @@
 """The whole desk: the core, its sources, and what the web may do with them."""
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from nightdesk.model.errors import VenueError
 from nightdesk.model.identifiers import AccountId, SignalId, Symbol, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.orders.controls import Controls, PersonAnswer
+from nightdesk.orders.emergency import Emergency
 from nightdesk.orders.heart import Heart
 from nightdesk.orders.intent import Acceptance, Destination
 from nightdesk.orders.outgoing.store import waiting_commands
@@ -50,6 +52,8 @@ class OpenDesk:
             accept=core.accept,
             halt=core.halt,
             heart=core.heart,
+            reader=core.reader,
+            emergency=Emergency(core.data, core.venues, core.clock),
             clock=core.clock,
             prices=core.board,
             destination_of=self._destination_of,
@@ -122,7 +126,7 @@ class OpenDesk:
                 qty=settlement.qty,
                 px=settlement.px,
                 text=settlement.text,
-                answer_id=settlement.explicit_id,
+                answer_id=settlement.explicit_id or _said(settlement),
             )
             await self.controls.answer(given)
         else:
@@ -189,7 +193,7 @@ class OpenDesk:
             return (), str(error)
         accounts = []
         for account_id, venue in core.venues.items():
-            (state, reason), waiting = found[account_id]
+            (state, reason, _), waiting = found[account_id]
             latency = core.heart.latency(account_id)
             accounts.append(
                 AccountStatus(
@@ -222,6 +226,17 @@ class OpenDesk:
             yield Component(name=f"account {account.account_id}", status="healthy" if fine else "degraded", text=text)
         if core.halt.state.halted:
             yield Component(name="trading", status="degraded", text=f"halted: {core.halt.state.reason}")
+
+
+def _said(settlement: Settlement) -> str:
+    """The id of an answer that came without one: the same words about the same order are one answer.
+
+    A second fill of the same size and price needs a key of its own, and until then the order shows what is left; the
+    other way round a click too many would be a position that nobody has.
+    """
+    numbers = tuple(None if each is None else str(each.normalize()) for each in (settlement.qty, settlement.px))
+    words = (settlement.cl_ord_id, settlement.action, numbers, settlement.text)
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:32]
 
 
 def _asking(account_id: AccountId) -> Callable[[Heart], Awaitable[Sequence[Instrument]]]:

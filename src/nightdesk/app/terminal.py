@@ -55,5 +55,6 @@ def _in_words(entry: Entry) -> str:
     if level not in _SHOWN:
         return ""
     fields = ", ".join(f"{name} {value}" for name, value in entry.items() if name not in _NOT_FIELDS)
-    text = f"{_MARKS.get(level, '▲')} {str(entry['timestamp'])[11:19]} {entry['event']}" + (f": {fields}" if fields else "")
+    told = f"{entry['event']}: {fields}" if fields else str(entry["event"])
+    text = f"{_MARKS.get(level, '▲')} {str(entry['timestamp'])[11:19]} {told}"
     return "".join(each if each.isprintable() else "?" for each in text)

@@ -82,6 +82,8 @@ def _exit_code(error: BaseException) -> int:
         "SettingsError": EXIT_SETTINGS,
         "SecretsError": EXIT_SETTINGS,
         "FeedError": EXIT_SETTINGS,
+        "CannotListen": EXIT_SETTINGS,
+        "LockUnavailable": EXIT_SETTINGS,
         "AlreadyRunning": EXIT_BUSY,
         "Fenced": EXIT_BUSY,
         "StoreUnavailable": EXIT_STORE,

@@ -4,7 +4,6 @@ Only after the commit is the sender told that the signal was taken, and only the
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,15 +13,16 @@ from nightdesk.model.execution import Fact, FactKind
 from nightdesk.model.identifiers import Symbol, derive_cl_ord_id
 from nightdesk.model.market import Prices
 from nightdesk.model.order import Order, OrderState, fold
-from nightdesk.model.signal import Aim, Signal
+from nightdesk.model.signal import Aim
 from nightdesk.orders import store
 from nightdesk.orders.cancel import cancel_order
 from nightdesk.orders.config import OrdersConfig
 from nightdesk.orders.intent import Acceptance, Destination, Intent, Ledgered, Ticket, Want
-from nightdesk.orders.ledger.store import Claim, Key, add_signals, find_claims, key_of, signal_row, take_claims
+from nightdesk.orders.ledger.store import Claim, add_signals, find_claims, key_of, signal_row, take_claims
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.queued import Queued, new_command
 from nightdesk.orders.route import Draft, draft
+from nightdesk.orders.rows import Rows
 from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio.book import AccountBook
 from nightdesk.portfolio.store import Books
@@ -32,38 +32,14 @@ from nightdesk.risk.halt import HaltState, HaltSwitch
 from nightdesk.risk.store import read_halt
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
-from nightdesk.runtime.database import Row, Tx, to_micros
-from nightdesk.runtime.store import add_events, event_row
+from nightdesk.runtime.database import Tx, to_micros
+from nightdesk.runtime.store import add_events
 
 ZERO = Decimal(0)
 
 
 class ClaimLost(Exception):
     """Another process claimed the same signal first; run again, this one is seen to be the repeat."""
-
-
-@dataclass(slots=True)
-class _Rows:
-    """What one transaction will write, gathered over its signals."""
-
-    claims: dict[Key, Claim]
-    """Those found before, and those this transaction makes: a repeat inside one batch is a repeat."""
-    claimed: dict[Key, Claim] = field(default_factory=dict)
-    signals: list[Row] = field(default_factory=list)
-    orders: list[Row] = field(default_factory=list)
-    commands: list[Row] = field(default_factory=list)
-    facts: list[tuple[Order, Fact]] = field(default_factory=list)
-    events: list[tuple[object, ...]] = field(default_factory=list)
-    queued: list[Queued] = field(default_factory=list)
-
-    def claim(self, signal: Signal, window: int, now: int) -> None:
-        """The signal is taken, for good where it has an id of its own, else for its window (microseconds)."""
-        claim = Claim(
-            signal_id=signal.signal_id,
-            body_digest=signal.body_digest,
-            expires_at=None if signal.explicit_id is not None else now + window,
-        )
-        self.claims[key_of(signal)] = self.claimed[key_of(signal)] = claim
 
 
 class Accept:
@@ -96,12 +72,12 @@ class Accept:
         books.load(where.account_id for intent in intents for want in intent.wants for where in want.destinations)
         row = read_halt(tx)
         halt = HaltState(halted=True, reason=row.reason) if row is not None and row.halted else self._halt.state
-        rows = _Rows(claims=find_claims(tx, [key_of(intent.signal) for intent in intents]))
+        rows = Rows(claims=find_claims(tx, [key_of(intent.signal) for intent in intents]))
         results = [self._one(tx, intent, books, halt, now, rows) for intent in intents]
         if not take_claims(tx, rows.claimed, micros):
             raise ClaimLost(f"one of {len(rows.claimed)} signals")
         add_signals(tx, rows.signals)
-        _write_orders(tx, rows, micros)
+        rows.write_orders(tx, micros)
         add_events(tx, rows.events)
         books.save(micros)
         if rows.queued:
@@ -110,7 +86,7 @@ class Accept:
         tx.after_commit(lambda: reached("accept.after_commit"))
         return results
 
-    def _one(self, tx: Tx, intent: Intent, books: Books, halt: HaltState, now: datetime, rows: _Rows) -> Acceptance:
+    def _one(self, tx: Tx, intent: Intent, books: Books, halt: HaltState, now: datetime, rows: Rows) -> Acceptance:
         signal = intent.signal
         window = int(intent.window_seconds * 1_000_000)
         claim = rows.claims.get(key_of(signal))
@@ -147,7 +123,7 @@ class Accept:
         )
 
     def _legs(
-        self, tx: Tx, intent: Intent, books: Books, halt: HaltState, now: datetime, rows: _Rows
+        self, tx: Tx, intent: Intent, books: Books, halt: HaltState, now: datetime, rows: Rows
     ) -> tuple[list[Ticket], list[str]]:
         tickets: list[Ticket] = []
         reasons: list[str] = []
@@ -178,7 +154,7 @@ class Accept:
         halt: HaltState,
         leg: int,
         now: datetime,
-        rows: _Rows,
+        rows: Rows,
     ) -> Ticket:
         where = drafted.destination
         book = books[where.account_id]
@@ -244,7 +220,7 @@ class Accept:
             test=signal.test or where.test,
         )
 
-    def _queue(self, intent: Intent, verdict: Approved, book: AccountBook, now: datetime, rows: _Rows) -> Ticket:
+    def _queue(self, intent: Intent, verdict: Approved, book: AccountBook, now: datetime, rows: Rows) -> Ticket:
         order, micros = verdict.order, to_micros(now)
         state = OrderState(order_qty=order.order_qty)
         if intent.hold:
@@ -270,7 +246,7 @@ class Accept:
                 now=micros,
             )
         )
-        _event(book, order, "order.accepted", {"ord_status": state.ord_status.value}, micros, rows)
+        rows.event(book, order, "order.accepted", {"ord_status": state.ord_status.value}, micros)
         return Ticket(order=order, state=state)
 
     def judge_again(self, tx: Tx, stored: StoredOrder, where: Destination) -> Denied | None:
@@ -307,11 +283,11 @@ class Accept:
         return verdict if isinstance(verdict, Denied) else None
 
     def _cancels(
-        self, tx: Tx, books: Books, intent: Intent, want: Want, where: Destination, now: datetime, rows: _Rows
+        self, tx: Tx, books: Books, intent: Intent, want: Want, where: Destination, now: datetime, rows: Rows
     ) -> list[Ticket]:
         tickets = []
         # What it cancels may have been accepted in this very transaction.
-        _write_orders(tx, rows, to_micros(now))
+        rows.write_orders(tx, to_micros(now))
         for each in store.open_orders(tx, where.account_id):
             if each.order.symbol != want.symbol or each.order.sleeve != intent.signal.sleeve:
                 continue
@@ -331,22 +307,13 @@ class Accept:
                     px_of[symbol] = quote.mid
         return px_of
 
-    def _has_twin(self, tx: Tx, order: Order, now: datetime, rows: _Rows) -> bool:
+    def _has_twin(self, tx: Tx, order: Order, now: datetime, rows: Rows) -> bool:
         guard = self._limits.duplicate_guard_seconds
         if not guard:
             return False
         # Its twin may have been accepted in this very transaction.
-        _write_orders(tx, rows, to_micros(now))
+        rows.write_orders(tx, to_micros(now))
         return store.has_twin(tx, order, since=to_micros(now) - int(guard * 1_000_000))
-
-
-def _write_orders(tx: Tx, rows: _Rows, micros: int) -> None:
-    """The orders gathered so far are in the database, where the rest of the transaction finds them."""
-    store.add_orders(tx, rows.orders)
-    outgoing.add_commands(tx, rows.commands)
-    for order, fact in rows.facts:
-        store.add_facts(tx, order, (fact,), micros)
-    rows.orders, rows.commands, rows.facts = [], [], []
 
 
 def record(tx: Tx, items: Sequence[Ledgered], /) -> Sequence[None]:
@@ -355,7 +322,7 @@ def record(tx: Tx, items: Sequence[Ledgered], /) -> Sequence[None]:
     return [None] * len(items)
 
 
-def _repeat(intent: Intent, claim: Claim, rows: _Rows) -> Acceptance:
+def _repeat(intent: Intent, claim: Claim, rows: Rows) -> Acceptance:
     signal = intent.signal
     if claim.expires_at is None and claim.body_digest != signal.body_digest:
         code = DenyCode.IDEMPOTENCY_KEY_REUSED
@@ -371,7 +338,7 @@ def _repeat(intent: Intent, claim: Claim, rows: _Rows) -> Acceptance:
     )
 
 
-def _denied(intent: Intent, order: Order, denied: Denied, book: AccountBook, now: datetime, rows: _Rows) -> Ticket:
+def _denied(intent: Intent, order: Order, denied: Denied, book: AccountBook, now: datetime, rows: Rows) -> Ticket:
     micros = to_micros(now)
     fact = Fact(
         key="denied",
@@ -397,12 +364,5 @@ def _denied(intent: Intent, order: Order, denied: Denied, book: AccountBook, now
             now=micros,
         )
     )
-    _event(book, order, "order.denied", {"code": denied.code.name, "text": denied.text}, micros, rows)
+    rows.event(book, order, "order.denied", {"code": denied.code.name, "text": denied.text}, micros)
     return Ticket(order=order, state=state, denied=denied)
-
-
-def _event(book: AccountBook, order: Order, topic: str, data: dict[str, str], micros: int, rows: _Rows) -> None:
-    book.event_seq += 1
-    rows.events.append(
-        event_row(order.account_id, book.event_seq, order.owner_id, topic, order.cl_ord_id, micros, data)
-    )

@@ -15,11 +15,14 @@ from nightdesk.orders import store
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.outgoing.store import StoredCommand
 from nightdesk.orders.store import StoredOrder
-from nightdesk.portfolio.store import Books, set_state
+from nightdesk.portfolio.store import Books, Cause, set_state
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
 from nightdesk.runtime.database import Tx, to_micros
 from nightdesk.runtime.store import add_events, event_row
+
+# A dispute found by the comparison at the start must outlast it.
+_OPEN_TO_ORDERS = (TradingState.ACTIVE, TradingState.RECONCILING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,10 +153,10 @@ def _move(tx: Tx, books: Books, stored: StoredOrder, state: OrderState, batch: _
     batch.events.append(
         event_row(order.account_id, book.event_seq, order.owner_id, "order.updated", order.cl_ord_id, micros, data)
     )
-    if state.doubt is Doubt.DISPUTED and before.doubt is not Doubt.DISPUTED and book.state is TradingState.ACTIVE:
+    if state.doubt is Doubt.DISPUTED and before.doubt is not Doubt.DISPUTED and book.state in _OPEN_TO_ORDERS:
         reason = f"order {order.cl_ord_id}: the evidence contradicts itself ({state.ord_status.value.lower()})"
         book.state, book.state_reason = TradingState.REDUCING, reason
-        set_state(tx, order.account_id, TradingState.REDUCING, reason, micros)
+        set_state(tx, order.account_id, TradingState.REDUCING, reason, micros, cause=Cause.DISPUTE)
     return after
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from nightdesk.model.market import Prices
 from nightdesk.model.order import Order
 from nightdesk.orders import person
 from nightdesk.orders.accept import Accept
+from nightdesk.orders.emergency import Emergency
 from nightdesk.orders.heart import Heart
 from nightdesk.orders.intent import Destination
 from nightdesk.orders.person import Decide, Outcome
@@ -23,6 +24,7 @@ from nightdesk.risk.halt import RESUME_WITHIN, HaltSwitch, resume_digest, resume
 from nightdesk.risk.store import GLOBAL, HaltRow, read_halt, write_halt
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.database import StoreUnavailable, Tx, from_micros, to_micros
+from nightdesk.runtime.reader import Reader
 from nightdesk.runtime.writer import Overloaded, Writer
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,8 @@ class Controls:
         accept: Accept,
         halt: HaltSwitch,
         heart: Heart,
+        reader: Reader,
+        emergency: Emergency,
         clock: Clock,
         prices: Prices,
         destination_of: Callable[[AccountId, Symbol], Destination | None],
@@ -64,6 +68,8 @@ class Controls:
         self._accept = accept
         self._halt = halt
         self._heart = heart
+        self._reader = reader
+        self._emergency = emergency
         self._clock = clock
         self._prices = prices
         self._destination_of = destination_of
@@ -71,11 +77,15 @@ class Controls:
         self._on_changed = on_changed
 
     async def cancel(self, cl_ord_id: ClOrdId, actor: str) -> None:
-        """The order is being canceled.
+        """The order is being canceled, also while the database takes no writes.
 
         Raises Refused UNKNOWN_ORDER or ORDER_ENDED.
         """
-        await self._run(actor, "order.cancel", cl_ord_id, lambda tx, now: person.cancel(tx, cl_ord_id, actor, now))
+        try:
+            await self._run(actor, "order.cancel", cl_ord_id, lambda tx, now: person.cancel(tx, cl_ord_id, actor, now))
+        except (StoreUnavailable, Overloaded):
+            stored = await self._reader.read(lambda tx: person.required(tx, cl_ord_id))
+            await self._heart.ask(lambda _: self._emergency.cancel(stored.order, actor))
 
     async def settle(self, cl_ord_id: ClOrdId, action: str, actor: str, text: str = "") -> None:
         """A held order was approved or declined, or a doubt abandoned or accepted, on record."""
@@ -131,6 +141,12 @@ class Controls:
             )
         except (StoreUnavailable, Overloaded) as error:
             log.error("halt.not_recorded", extra={"reason": str(error)})
+            entries = await self._reader.read(lambda tx: person.entries_at_venues(tx, self._heart.venues))
+            await self._heart.ask(lambda _: self._cancel_unrecorded([each.order for each in entries], actor))
+
+    async def _cancel_unrecorded(self, orders: Sequence[Order], actor: str) -> None:
+        for order in orders:
+            await self._emergency.cancel(order, actor)
 
     def _record_halt(self, tx: Tx, reason: str, actor: str, now: datetime) -> Outcome:
         write_halt(tx, HaltRow(scope=GLOBAL, halted=True, reason=reason, actor=actor, at=to_micros(now)))

@@ -136,6 +136,16 @@ def stop_entries(tx: Tx, account_ids: Collection[AccountId], actor: str, now: da
     return Outcome(subjects=tuple(subjects), queued=tuple(queued))
 
 
+def entries_at_venues(tx: Tx, account_ids: Collection[AccountId]) -> list[StoredOrder]:
+    """Every entry that may be at a venue, for the cancels of a halt that cannot be recorded."""
+    return [
+        stored
+        for account_id in sorted(account_ids)
+        for stored in store.open_orders(tx, account_id)
+        if not stored.order.closing and stored.order.sleeve != "EXTERNAL" and stored.state.order_id is not None
+    ]
+
+
 class Decide:
     """The verb that runs a person's decision and tells, after the commit, who is waiting for it."""
 

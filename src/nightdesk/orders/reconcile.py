@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from nightdesk.model.denial import DenyCode
 from nightdesk.model.enums import CommandKind, CommandState, Doubt, TradingState
-from nightdesk.model.errors import VenueError
+from nightdesk.model.errors import AuthExpired, VenueError
 from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
 from nightdesk.model.order import Order
@@ -30,6 +30,7 @@ from nightdesk.orders.send import Sender, unknown_fact
 from nightdesk.orders.stamps import Stamps
 from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio import store as portfolio
+from nightdesk.portfolio.store import Cause
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
 from nightdesk.runtime.database import Tx, from_micros, to_micros
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 START_OVERLAP = timedelta(hours=1)
 CLOCK_OVERLAP = timedelta(minutes=1)
 PROBES_AT_ONCE = 10
+SILENCE_SECONDS = 300.0
+"""A venue that has answered nothing for this long gets no more entries."""
 MOST_OFFERED = 1000
 SETTLE_SECONDS = 2.0
 """A position that differs is looked at once more after this: a fill may be on its way."""
@@ -90,6 +93,7 @@ class Reconciler:
         self._stamps = stamps
         self._external_allowed = external_allowed
         self.reconciled_at: dict[AccountId, datetime] = {}
+        self._answered_at: dict[AccountId, float] = {}
 
     async def recover(self, account_id: AccountId, venue: Venue) -> bool:
         """The account is ready to trade, or takes only what reduces; False where the venue could not be asked."""
@@ -181,9 +185,7 @@ class Reconciler:
             reached("recover.fills")
             await self._positions(account_id, venue, findings)
         except (VenueError, TimeoutError) as error:
-            log.warning(
-                "reconcile.failed", extra={"account_id": account_id, "reason": f"{type(error).__name__}: {error}"}
-            )
+            await self._silent(account_id, error)
             return False
         ended = self._clock.now()
         allowed = account_id in self._external_allowed
@@ -191,19 +193,37 @@ class Reconciler:
             lambda tx: _conclude(tx, account_id, trigger, started, ended, findings, allowed=allowed)
         )
         self.reconciled_at[account_id] = ended
+        self._answered_at[account_id] = self._clock.monotonic()
         return True
+
+    async def _silent(self, account_id: AccountId, error: Exception) -> None:
+        """A venue that wants a new login, or has not answered for long, gets no more entries until it answers again."""
+        reason = f"{type(error).__name__}: {error}"
+        log.warning("reconcile.failed", extra={"account_id": account_id, "reason": reason})
+        now = self._clock.monotonic()
+        silence = now - self._answered_at.setdefault(account_id, now)
+        if isinstance(error, AuthExpired):
+            words = f"the venue wants a new login: {error}"
+        elif silence >= SILENCE_SECONDS:
+            words = f"the venue has not answered for {silence / 60:.0f} minutes ({type(error).__name__})"
+        else:
+            return
+        moment = to_micros(self._clock.now())
+        if await self._writer.call(lambda tx: _stop_entries(tx, account_id, words, moment)):
+            log.error("account.stopped", extra={"account_id": account_id, "reason": words})
 
     async def _open_orders(self, account_id: AccountId, venue: Venue, findings: Findings) -> None:
         stamp = self._stamps.next()
         async with self._clock.timeout(READ_SECONDS):
             reports = await venue.open_orders()
-        ours = await self._writer.call(
-            lambda tx: {each.order.cl_ord_id: each for each in store.open_orders(tx, account_id)}
-        )
+        listed = await self._reader.read(lambda tx: store.open_orders(tx, account_id))
+        ours = {each.order.cl_ord_id: each for each in listed}
         seen: set[ClOrdId] = set()
         for report in reports:
-            known = report.cl_ord_id is not None and await self._learn(account_id, report, stamp)
-            if known and report.cl_ord_id is not None:
+            stored = ours.get(report.cl_ord_id) if report.cl_ord_id is not None else None
+            if stored is not None and _says_nothing_new(report, stored):
+                seen.add(stored.order.cl_ord_id)
+            elif report.cl_ord_id is not None and await self._learn(account_id, report, stamp):
                 seen.add(report.cl_ord_id)
             else:
                 findings.unknown_orders.append(_sentence(report))
@@ -256,6 +276,11 @@ class Reconciler:
         return await self._writer.call(lambda tx: _take_over(tx, account_id, snapshot, price_of, now))
 
 
+def _says_nothing_new(report: ExecutionReport, stored: StoredOrder) -> bool:
+    state = stored.state
+    return state.doubt is Doubt.NONE and state.ord_status is report.ord_status and state.cum_qty == report.cum_qty
+
+
 def _sentence(report: ExecutionReport) -> str:
     name = report.order_id or report.cl_ord_id or "without an id"
     return f"order {name} at the venue is not ours: {report.symbol or 'unknown symbol'} {report.ord_status.value}"
@@ -280,7 +305,7 @@ def _take_over(
 
 
 def _begin(tx: Tx, account_id: AccountId, now: datetime) -> None:
-    state, _ = portfolio.account_state(tx, account_id)
+    state, _, _ = portfolio.account_state(tx, account_id)
     if state is TradingState.ACTIVE:
         portfolio.set_state(tx, account_id, TradingState.RECONCILING, "comparing with the venue", to_micros(now))
 
@@ -317,6 +342,15 @@ def _fill_key(report: ExecutionReport, stamp: int, at: datetime) -> tuple[str, s
     return (report.cl_ord_id or "", facts_of(report, stamp=stamp, at=at, origin="reconcile")[0].key)
 
 
+def _stop_entries(tx: Tx, account_id: AccountId, reason: str, now: int) -> bool:
+    """True when the account took entries until now."""
+    state, _, _ = portfolio.account_state(tx, account_id)
+    if state is TradingState.REDUCING:
+        return False
+    portfolio.set_state(tx, account_id, TradingState.REDUCING, reason, now, cause=Cause.SILENCE)
+    return True
+
+
 def _conclude(
     tx: Tx,
     account_id: AccountId,
@@ -327,14 +361,16 @@ def _conclude(
     *,
     allowed: bool,
 ) -> None:
-    state, reason = portfolio.account_state(tx, account_id)
+    state, reason, cause = portfolio.account_state(tx, account_id)
     now = to_micros(ended)
     sentences = [*findings.unknown_orders, *findings.differences]
     if findings.clean or allowed:
-        if state is TradingState.RECONCILING:
+        if state is TradingState.RECONCILING or cause is Cause.SILENCE:
             portfolio.set_state(tx, account_id, TradingState.ACTIVE, "", now)
     elif state is not TradingState.REDUCING or reason != "; ".join(sentences)[:1000]:
-        portfolio.set_state(tx, account_id, TradingState.REDUCING, "; ".join(sentences)[:1000], now)
+        portfolio.set_state(
+            tx, account_id, TradingState.REDUCING, "; ".join(sentences)[:1000], now, cause=Cause.MISMATCH
+        )
     result = "clean" if findings.clean else "external allowed" if allowed else "mismatch"
     if trigger != "clock" or not findings.clean:
         portfolio.add_reconciliation(tx, account_id, trigger, to_micros(started), now, result, json.dumps(sentences))

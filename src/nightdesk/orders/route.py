@@ -40,7 +40,9 @@ def draft(want: Want, destination: Destination, intent: Intent, book: AccountBoo
     if isinstance(sized, str):
         return sized
     side, qty, reduce_only = sized
-    too_large = _above_hook_maximum(intent, want, qty)
+    # The hook limits what a signal may ask for; what closes a position asks for no more than is held.
+    closes = want.ask.aim is not Aim.TRADE and qty <= stake.reducible(side)
+    too_large = None if closes else _above_hook_maximum(intent, want, qty)
     if too_large is None and not intent.allow_short and side is Side.SELL and qty > stake.reducible(Side.SELL):
         held = stake.reducible(Side.SELL)
         if held == 0:
@@ -123,21 +125,27 @@ def _quantity(want: Want, size: Size | None, destination: Destination, book: Acc
     if size is None:
         raise Refused(DenyCode.SIZE_UNKNOWN, "the signal names no size and the hook has no default one", field="size")
     mid = want.quote.mid if want.quote is not None else None
-    px = want.ask.price if want.ask.price is not None else mid
     return quantity_of(
         size,
         destination.instrument,
-        px=px,
+        px=_price(want),
         equity=book.equity({want.symbol: mid} if mid is not None else {}),
         position_qty=stake.position.qty,
         stop_px=want.ask.stop_loss_px,
     )
 
 
+def _price(want: Want) -> Decimal | None:
+    """What the order will trade at, as far as is known: its limit, or the market's price whatever else it names."""
+    if want.ask.ord_type in (OrdType.LIMIT, OrdType.STOP_LIMIT) and want.ask.price is not None:
+        return want.ask.price
+    return want.quote.mid if want.quote is not None else None
+
+
 def _above_hook_maximum(intent: Intent, want: Want, qty: Decimal) -> Denied | None:
     if intent.max_qty is not None and qty > intent.max_qty:
         return _too_large("size", plain(qty), plain(intent.max_qty))
-    px = want.ask.price or (want.quote.mid if want.quote is not None else None)
+    px = _price(want)
     if intent.max_notional is not None and px is not None and qty * px > intent.max_notional:
         return _too_large("value", plain(qty * px), plain(intent.max_notional))
     return None

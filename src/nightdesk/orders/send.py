@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 SUBMIT_SECONDS = 10.0
 MOST_TRIES = 3
 MOST_AT_ONCE = 32
+WRITE_AGAIN = 0.5
+"""Seconds until an answer that could not be written is written again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +147,9 @@ class Sender:
         except (Fenced, StoreUnavailable, Overloaded) as error:
             # The command stands in the database as it last was; the sweep or the next start goes on from there.
             log.error("send.not_written", extra={"cl_ord_id": queued.order.cl_ord_id, "reason": str(error)})
+        except Exception:
+            # One order nobody foresaw must not stop its lane; what is not settled is in doubt at the next start.
+            log.exception("send.failed", extra={"cl_ord_id": queued.order.cl_ord_id})
         finally:
             free.release()
             lane.done(queued)
@@ -183,6 +188,11 @@ class Sender:
             wire = venue.prepare(order, now=self._clock.now())
         except NotSent as error:
             return await self._not_sent(queued, error, None)
+        except Exception as error:
+            # A message that could not be built is one that never left; the lane goes on with the others.
+            log.exception("send.not_built", extra={"cl_ord_id": order.cl_ord_id})
+            shut = GateClosed(DenyCode.NOT_SENT, f"its message could not be built ({type(error).__name__})")
+            return await self._not_sent(queued, shut, None)
         if not await self._writer.run(self._begin, _Leaving(order=order, command=queued.command, wire=wire)):
             return None
         sending = replace(queued, command=replace(queued.command, attempts=queued.command.attempts + 1))
@@ -234,7 +244,7 @@ class Sender:
             if ended is not None:
                 await self._write(queued, (ended,), None, first_byte, "NOT_SENT", str(error))
                 return None
-        if command.kind is CommandKind.CANCEL and isinstance(error, GateClosed):
+        if command.kind is CommandKind.CANCEL and isinstance(error, GateClosed | Unsupported):
             await self._write(queued, (), CommandState.ENDED, first_byte, "NOT_SENT", str(error))
             return None
         pause = _pause(error, command.attempts)
@@ -293,7 +303,14 @@ class Sender:
             not_before=not_before,
             answer=answer,
         )
-        await self._writer.run(self._confirm, evidence)
+        while True:
+            try:
+                await self._writer.run(self._confirm, evidence)
+                return
+            except (StoreUnavailable, Overloaded) as error:
+                # Only this process knows what came back, and nobody else looks after a command that is SENDING.
+                log.error("send.answer_waits", extra={"cl_ord_id": evidence.cl_ord_id, "reason": str(error)})
+                await self._clock.sleep(WRITE_AGAIN)
 
 
 def unknown_fact(stamps: Stamps, clock: Clock, attempt: int, text: str) -> Fact:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from enum import StrEnum
 
 from nightdesk.model.enums import TradingState
 from nightdesk.model.identifiers import EXTERNAL, OPERATOR, AccountId, OwnerId, Sleeve, Symbol, VenueId
@@ -20,7 +21,7 @@ _STAKES = (
 _OPEN_STAKES = _STAKES + " AND is_open = 1"
 _STAKE = _STAKES + " AND symbol = ? AND sleeve = ?"
 _SAVE_ACCOUNT = "UPDATE accounts SET cash = ?, event_seq = ?, day = ?, day_equity = ?, rate = ? WHERE account_id = ?"
-_SAVE_STATE = "UPDATE accounts SET state = ?, state_reason = ?, state_at = ? WHERE account_id = ?"
+_SAVE_STATE = "UPDATE accounts SET state = ?, state_reason = ?, state_cause = ?, state_at = ? WHERE account_id = ?"
 _SAVE_STAKE = (
     "INSERT INTO positions (account_id, symbol, sleeve, owner_id, qty, cost, realised_pnl, fees, buy_qty, buy_value,"
     " sell_qty, sell_value, is_open, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -123,21 +124,35 @@ def _stake_row(book: AccountBook, key: tuple[Symbol, Sleeve], now: int) -> Row:
 def open_account(tx: Tx, account_id: AccountId, venue: VenueId, currency: str, cash: Decimal, now: int) -> None:
     """The account exists; one that existed before keeps everything it had."""
     tx.execute(
-        "INSERT INTO accounts (account_id, owner_id, venue, currency, cash, state, state_reason, state_at, event_seq,"
-        " day, day_equity, rate) VALUES (?,?,?,?,?,?,?,?,0,'',?,'') ON CONFLICT (account_id) DO NOTHING",
+        "INSERT INTO accounts (account_id, owner_id, venue, currency, cash, state, state_reason, state_cause, state_at,"
+        " event_seq, day, day_equity, rate) VALUES (?,?,?,?,?,?,?,'',?,0,'',?,'') ON CONFLICT (account_id) DO NOTHING",
         (account_id, OPERATOR, venue, currency, cash, TradingState.RECONCILING, "starting", now, cash),
     )
 
 
-def set_state(tx: Tx, account_id: AccountId, state: TradingState, reason: str, now: int) -> None:
+class Cause(StrEnum):
+    """What put an account where it is; it decides who can take it out again."""
+
+    NONE = ""
+    SILENCE = "SILENCE"
+    """The venue did not answer, or wants a login: over once it has answered and all is explained."""
+    MISMATCH = "MISMATCH"
+    """The venue holds what we cannot explain: a person acknowledges it."""
+    DISPUTE = "DISPUTE"
+    """An order's evidence contradicts itself: a person acknowledges it."""
+
+
+def set_state(
+    tx: Tx, account_id: AccountId, state: TradingState, reason: str, now: int, *, cause: Cause = Cause.NONE
+) -> None:
     """The account takes orders as the state allows, and the reason survives restarts."""
-    tx.execute(_SAVE_STATE, (state, reason, now, account_id))
+    tx.execute(_SAVE_STATE, (state.value, reason, cause.value, now, account_id))
 
 
-def account_state(tx: Tx, account_id: AccountId) -> tuple[TradingState, str]:
-    """What orders the account takes, and why."""
-    rows = tx.fetch("SELECT state, state_reason FROM accounts WHERE account_id = ?", (account_id,))
-    return TradingState(rows[0][0]), rows[0][1]
+def account_state(tx: Tx, account_id: AccountId) -> tuple[TradingState, str, Cause]:
+    """What orders the account takes, why, and what put it there."""
+    rows = tx.fetch("SELECT state, state_reason, state_cause FROM accounts WHERE account_id = ?", (account_id,))
+    return TradingState(rows[0][0]), rows[0][1], Cause(rows[0][2])
 
 
 def holdings(tx: Tx, account_id: AccountId) -> dict[Symbol, Decimal]:

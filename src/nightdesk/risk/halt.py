@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from nightdesk.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "HALT"
 RESUME_WITHIN = timedelta(minutes=5)
@@ -47,7 +50,11 @@ class HaltSwitch:
         """Trading is halted here and now, and stays halted over a restart; the file is written before this returns."""
         with self._lock:
             self._state = HaltState(halted=True, reason=reason, actor=actor)
-            write_halt_file(self._file, reason, actor)
+            try:
+                write_halt_file(self._file, reason, actor)
+            except OSError as error:
+                # Halted here and now all the same; only the next start would not know.
+                log.critical("halt.file_not_written", extra={"reason": error.strerror})
 
     def remember(self, reason: str, actor: str) -> None:
         """The flag is set from the database's row, as at start-up."""

@@ -140,3 +140,35 @@ def schema_revision(tx: Tx) -> str | None:
         return None
     rows = tx.fetch("SELECT version_num FROM alembic_version")
     return str(rows[0][0]) if rows else None
+
+
+def bury(tx: Tx, consumer: str, account_id: str, seq: int, reason: str, now: int) -> None:
+    """The event is set aside as a dead letter of the consumer, which goes on behind it."""
+    tx.execute(
+        "INSERT INTO dead_letters (consumer, account_id, seq, reason, at) VALUES (?,?,?,?,?)"
+        " ON CONFLICT (consumer, account_id, seq) DO NOTHING",
+        (consumer, account_id, seq, reason, now),
+    )
+    move_cursor(tx, consumer, account_id, seq)
+
+
+def dead_letter(tx: Tx, consumer: str, account_id: str, seq: int) -> EventRow | None:
+    """The event that was set aside, None where there is no such dead letter."""
+    held = tx.fetch(
+        "SELECT 1 FROM dead_letters WHERE consumer = ? AND account_id = ? AND seq = ?", (consumer, account_id, seq)
+    )
+    found = events_after(tx, account_id, seq - 1, 1) if held else []
+    return found[0] if found and found[0].seq == seq else None
+
+
+def dead_letters(tx: Tx, consumer: str) -> list[tuple[str, int, str]]:
+    """Account, sequence and reason of everything the consumer set aside, oldest first."""
+    rows = tx.fetch("SELECT account_id, seq, reason FROM dead_letters WHERE consumer = ? ORDER BY at, seq", (consumer,))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def unbury(tx: Tx, consumer: str, account_id: str, seq: int) -> None:
+    """The dead letter is gone."""
+    tx.execute(
+        "DELETE FROM dead_letters WHERE consumer = ? AND account_id = ? AND seq = ?", (consumer, account_id, seq)
+    )

@@ -25,6 +25,7 @@ from nightdesk.runtime.database import (
     StoreUnavailable,
     Tx,
 )
+from nightdesk.runtime.reserve import is_full
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +72,22 @@ class Writer:
     """Runs verbs in batches on its own thread and connection, fenced against a second writer of the same name."""
 
     def __init__(
-        self, database: Database, clock: Clock, *, name: str, holder: str, lease: float = LEASE_SECONDS
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        name: str,
+        holder: str,
+        lease: float = LEASE_SECONDS,
+        on_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._clock = clock
         self._name = name
         self._holder = holder
         self._lease = lease
+        # Called when the disk is full; True when it made some room, and the same work may fit now.
+        self._on_full = on_full
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._connection: SqliteConnection | PostgresConnection | None = None
         self._thread: threading.Thread | None = None
@@ -242,7 +252,7 @@ class Writer:
                 if committing and lost and self._was_committed():
                     self._finish(jobs, after, began)
                     return
-                again = lost or connection.contended(error)
+                again = lost or connection.contended(error) or (is_full(error) and self._on_full())
                 if again and attempt < _TRIES:
                     continue
                 if again or connection.unavailable(error):

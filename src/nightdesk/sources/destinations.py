@@ -22,7 +22,7 @@ class Listing:
 
 
 class Destinations:
-    """The accounts one hook, or a person, may reach, by symbol. Made once, read for every signal."""
+    """The accounts one hook, or a person, may reach, by symbol; made once, read for every signal."""
 
     def __init__(self, listings: Iterable[Listing], *, only: Collection[str] = (), test: bool = False) -> None:
         self._by_symbol: dict[Symbol, tuple[Destination, ...]] = {}

@@ -42,7 +42,7 @@ class PersonOrder:
 def intent_of(
     asked: PersonOrder, destinations: Destinations, prices: Prices, *, now: datetime, config_version: str
 ) -> Intent:
-    """The order as the order path takes it. Raises Refused UNKNOWN_SYMBOL or UNKNOWN_VENUE.
+    """The order as the order path takes it; Refused UNKNOWN_SYMBOL or UNKNOWN_VENUE where it cannot go anywhere.
 
     Without an explicit id every request is an order of its own; with one it counts once, for good.
     """

@@ -18,7 +18,15 @@ from nightdesk.runtime.secrets import Secret
 from nightdesk.sources.person import PersonOrder
 from nightdesk.web.config import WebConfig
 
-__all__ = ["AccountStatus", "Component", "Desk", "DeskStatus", "PersonOrder", "Settlement", "TakeAlert"]
+__all__ = [
+    "AccountStatus",
+    "Component",
+    "Desk",
+    "DeskStatus",
+    "PersonOrder",
+    "Settlement",
+    "TakeAlert",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +109,7 @@ class TakeAlert(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """Everything the web layer may call. Blocking reads go through `reader` in a worker thread."""
+    """Everything the web layer may call; blocking reads go through `reader` in a worker thread."""
 
     config: WebConfig
     clock: Clock

@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not no-referrer: with it browsers send "Origin: null" with our own forms, which the door then refuses.
+    (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -56,5 +57,4 @@ class Edge:
 
 
 def _template(scope: Scope) -> str:
-    route = scope.get("route")
-    return getattr(route, "path", "") or "no route"
+    return scope.get("template") or getattr(scope.get("route"), "path", "") or "no route"

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_HOOK = "default"
 _WANTED = frozenset({b"authorization", b"content-encoding", b"content-length", b"idempotency-key", b"x-webhook-token"})
+_TEMPLATES = ("/api/webhook", "/api/webhook/{token}")
 _HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 
 
@@ -44,6 +45,8 @@ class Intake:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The alert is answered."""
         headers: Mapping[str, str] = {}
+        # For the log: the path itself may hold the token.
+        scope["template"] = _TEMPLATES["token" in scope["path_params"]]
         try:
             status, fields = await self._take(scope, receive)
         except SenderGone:
@@ -106,8 +109,8 @@ def hook_routes(desk: Desk, addresses: Addresses, waiting: Waiting) -> list[Rout
     """The two addresses of the webhook."""
     intake = Intake(desk, addresses, waiting)
     return [
-        Route("/api/webhook", intake, methods=["POST"], name="webhook", include_in_schema=False),
-        Route("/api/webhook/{token}", intake, methods=["POST"], name="webhook_with_token", include_in_schema=False),
+        Route(_TEMPLATES[0], intake, methods=["POST"], name="webhook", include_in_schema=False),
+        Route(_TEMPLATES[1], intake, methods=["POST"], name="webhook_with_token", include_in_schema=False),
     ]
 
 

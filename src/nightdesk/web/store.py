@@ -19,7 +19,8 @@ END_OF_TIME = 2**62
 class Filters:
     """What a list is narrowed to; None takes everything.
 
-    Moments in microseconds, `since` included, `until` not. `status` is an order's status, OPEN or IN_DOUBT; `outcome` and `hook` are for signals.
+    Moments in microseconds, `since` included, `until` not. `status` is an order's status, OPEN or IN_DOUBT;
+    `outcome` and `hook` are for signals.
     """
 
     venue: str | None = None
@@ -53,7 +54,8 @@ _NARROWED = (
     " AND (CAST(? AS TEXT) IS NULL OR source = ?) AND (CAST(? AS TEXT) IS NULL OR sleeve = ?)"
 )
 _ORDERS = (
-    f"{_ORDER} WHERE owner_id = ? AND (created_at, cl_ord_id) < (?, ?) AND created_at >= ? AND created_at < ?{_NARROWED}"
+    f"{_ORDER} WHERE owner_id = ? AND (created_at, cl_ord_id) < (?, ?) AND created_at >= ? AND created_at < ?"
+    f"{_NARROWED}"
     " AND (CAST(? AS TEXT) IS NULL OR ord_status = ? OR (? = 'OPEN' AND is_open = 1)"
     " OR (? = 'IN_DOUBT' AND doubt <> 'NONE')) ORDER BY created_at DESC, cl_ord_id DESC LIMIT ?"
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, InvalidOperation
 
 from nightdesk.model.enums import Doubt, OrdStatus
 from nightdesk.model.execution import Fact, FactKind
@@ -13,6 +13,8 @@ from nightdesk.web.words import amount, did, listed, plural, price, span, state_
 
 MARKS = {"ok": "●", "doubt": "◆", "bad": "▲", "plain": "○"}
 _WIDTH = 11
+# A share of equity has as many digits as the division left it.
+_SHORT = Context(prec=12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +78,14 @@ def story_lines(history: History) -> list[str]:
 def found_words(check: Check) -> str:
     """What a check found, beside its limit where that is a number: `1,706 of 5,000`."""
     value, limit = _spaced(check.value), _spaced(check.limit)
+    if check.name == "quantity":
+        return f"{value}, in steps of {limit}"
     return f"{value} of {limit}" if limit[:1].isdigit() else value
 
 
 def _spaced(text: str) -> str:
     try:
-        return amount(Decimal(text))
+        return amount(_SHORT.create_decimal(text))
     except InvalidOperation:
         return text
 
@@ -118,7 +122,8 @@ def _meaning(history: History) -> str:
     line, signal = history.order, history.signal
     parts = []
     if signal is not None:
-        asked = f"the {signal.hook} hook asked for it" if signal.source == "tradingview" else f"{signal.source} asked"
+        who = f"the {signal.hook} hook" if signal.source == "tradingview" else f"a {signal.source}"
+        asked = f"{who} asked for it"
         parts.append(f"Because {asked}: {signal.summary}.")
     if line.doubt is not Doubt.NONE:
         parts.append(
@@ -129,7 +134,7 @@ def _meaning(history: History) -> str:
     if line.ord_status is OrdStatus.FILLED:
         spans = _spans(history)
         total = sum((length for _, length in spans), timedelta(0))
-        parts.append(f"Filled {span(total)} after the alert; fees {price(line.fees)}.")
+        parts.append(f"Filled in {span(total)}; fees {price(line.fees)}.")
     if line.test:
         parts.append("This was a test.")
     return " ".join(parts)

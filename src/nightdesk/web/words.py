@@ -36,7 +36,7 @@ def amount(value: Decimal, *, places: int | None = None) -> str:
 
 
 def price(value: Decimal) -> str:
-    """A price: two places, more where it is small, so that seven digits always tell two prices apart."""
+    """A price: two places, more where it is small, so that six digits tell two prices apart."""
     if value == 0:
         return "0"
     places = max(2, 6 - value.adjusted() - 1)

@@ -45,10 +45,9 @@ def find_claims(tx: Tx, keys: Sequence[Key]) -> dict[Key, Claim]:
     # Sizes are rounded up to powers of two, so that few different statements have to be prepared.
     wanted = list(keys) + [keys[-1]] * ((1 << (len(keys) - 1).bit_length()) - len(keys))
     places = ",".join(["(?,?,?)"] * len(wanted))
-    rows = tx.fetch(
-        f"WITH wanted (owner_id, hook, digest) AS (VALUES {places}) {_CLAIMS}",  # lint: allow sql-built: only the number of places varies
-        [part for key in wanted for part in key],
-    )
+    # lint: allow sql-built: only the number of places varies
+    sql = f"WITH wanted (owner_id, hook, digest) AS (VALUES {places}) {_CLAIMS}"
+    rows = tx.fetch(sql, [part for key in wanted for part in key])
     return {(row[0], row[1], row[2]): Claim(signal_id=row[3], body_digest=row[4], expires_at=row[5]) for row in rows}
 
 

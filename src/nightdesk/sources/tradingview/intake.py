@@ -73,8 +73,10 @@ class TradingViewSource:
         self._on_recorded = on_recorded
 
     async def take(self, hook: str, raw: bytes, *, idempotency_key: str | None, received_at: datetime) -> Acceptance:
-        """The durable outcome of the alert. Raises Refused for a hook that does not exist, and StoreUnavailable or
-        Overloaded where nothing could be stored."""
+        """The durable outcome of the alert.
+
+        Raises Refused for a hook that does not exist, and StoreUnavailable or Overloaded where nothing was stored.
+        """
         rules = self._hooks.get(hook)
         if rules is None:
             known = ", ".join(sorted(self._hooks))

@@ -10,6 +10,7 @@ from nightdesk.web.desk import Desk, DeskStatus
 from nightdesk.web.plain import PlainJson, maybe_moment, moment
 from nightdesk.web.problems import WebCode, problem_fields
 
+_SEVERITY = ("healthy", "degraded", "down")
 _STORES = frozenset({"database", "writer", "store"})
 
 
@@ -67,7 +68,7 @@ def health_fields(desk: Desk, status: DeskStatus, *, private: bool) -> dict[str,
     age = None if last is None else round(max(0.0, (desk.clock.now() - last).total_seconds()), 3)
     fields: dict[str, object] = {
         "status": status.health,
-        "components": {each.name: each.status for each in status.components},
+        "components": {each.name: each.status for each in status.components} if private else _kinds(status),
         "uptime_seconds": round(status.uptime_seconds, 3),
         "last_signal_age_seconds": age,
     }
@@ -79,3 +80,12 @@ def health_fields(desk: Desk, status: DeskStatus, *, private: bool) -> dict[str,
             "version": status.version,
         }
     return fields
+
+
+def _kinds(status: DeskStatus) -> dict[str, str]:
+    """The worst of each kind of part: `account north` is an account to strangers, whose is not their business."""
+    worst: dict[str, str] = {}
+    for each in status.components:
+        kind = each.name.partition(" ")[0]
+        worst[kind] = max(worst.get(kind, "healthy"), each.status, key=_SEVERITY.index)
+    return worst

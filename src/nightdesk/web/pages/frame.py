@@ -2,6 +2,7 @@
 
 from starlette.requests import Request
 
+from nightdesk.model.identifiers import Symbol
 from nightdesk.web.desk import Desk
 
 
@@ -15,6 +16,12 @@ def frame(desk: Desk) -> dict[str, object]:
         "halted": status.halted,
         "version": status.version,
     }
+
+
+def example(desk: Desk) -> dict[str, str]:
+    """A request that works here: a hook there is and a symbol that is listed."""
+    symbols = desk.default_symbols or desk.prices.symbols() or (Symbol("BTC-USD"),)
+    return {"hook": desk.hooks[0] if desk.hooks else "default", "symbol": symbols[0]}
 
 
 def hook_address(desk: Desk, request: Request) -> str:

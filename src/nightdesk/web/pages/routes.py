@@ -12,7 +12,7 @@ from nightdesk.web.desk import Desk
 from nightdesk.web.glance import look
 from nightdesk.web.pages.acts import act_routes
 from nightdesk.web.pages.entry import entry_routes, to_login
-from nightdesk.web.pages.frame import frame, hook_address
+from nightdesk.web.pages.frame import example, frame, hook_address
 from nightdesk.web.pages.reading import reading_routes
 from nightdesk.web.pages.render import PARTS, page, parts, statics
 from nightdesk.web.pages.trade import trade_routes
@@ -36,6 +36,7 @@ def page_routes(desk: Desk, door: Door, stage: Stage, waiting: Waiting) -> APIRo
         return page(
             "glance", desk=frame(desk), tab="now", g=seen, parts=parts(seen), names=PARTS, address=address,
             messages=MESSAGES,
+            example=example(desk),
         )  # fmt: skip
 
     @router.get("/connect")
@@ -44,6 +45,7 @@ def page_routes(desk: Desk, door: Door, stage: Stage, waiting: Waiting) -> APIRo
         return page(
             "connect", desk=frame(desk), tab="connect", address=hook_address(desk, request), token=None,
             hooks=desk.hooks, messages=MESSAGES,
+            example=example(desk),
         )  # fmt: skip
 
     @router.post("/connect")
@@ -52,6 +54,7 @@ def page_routes(desk: Desk, door: Door, stage: Stage, waiting: Waiting) -> APIRo
         return page(
             "connect", desk=frame(desk), tab="connect", address=hook_address(desk, request),
             token=desk.webhook_token.reveal(), hooks=desk.hooks, messages=MESSAGES,
+            example=example(desk),
         )  # fmt: skip
 
     @router.get("/static/{name}")

@@ -244,6 +244,7 @@ def _accounts() -> None:
         _money("cash"),
         _text("state"),
         _text("state_reason"),
+        _text("state_cause"),
         _moment("state_at"),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
         _text("day"),
@@ -301,6 +302,7 @@ def _records() -> None:
         sa.PrimaryKeyConstraint("account_id", "seq"),
         sqlite_with_rowid=False,
     )
+    op.create_index("events_order", "events", ["cl_ord_id"])
     op.create_table(
         "cursors",
         _text("consumer"),
@@ -308,6 +310,15 @@ def _records() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("consumer", "account_id"),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "dead_letters",
+        _text("consumer"),
+        _text("account_id"),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        _text("reason"),
+        _moment("at"),
+        sa.PrimaryKeyConstraint("consumer", "account_id", "seq"),
     )
     op.create_table(
         "reconciliations",
@@ -337,7 +348,7 @@ def _records() -> None:
 def downgrade() -> None:
     """No table of this version is left."""
     for table in (
-        "audit", "reconciliations", "cursors", "events", "halts", "positions", "accounts",
+        "audit", "reconciliations", "dead_letters", "cursors", "events", "halts", "positions", "accounts",
         "facts", "sends", "commands", "orders", "dedupe", "signals", "writers", "meta",
     ):  # fmt: skip
         op.drop_table(table)
