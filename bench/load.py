@@ -102,7 +102,7 @@ def alert_requests(path: str) -> Callable[[], bytes]:
             f'{{"symbol": "BTC-USD", "side": "{side}", "size": "0.001", "strategy": "bench", "price": null,'
             f' "id": "{prefix}-{number}"}}'
         ).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: desk\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        return head.encode() + body
+        head = f"POST {path} HTTP/1.1\r\nHost: desk\r\nContent-Type: application/json\r\n"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
     return request

@@ -1,4 +1,4 @@
-"""(c) How long a start takes that finds 10,000 open and 1,000 doubtful orders: from process to ready, and to no doubt."""
+"""(c) How long a start takes that finds 10,000 open and 1,000 doubtful orders: until ready, and until no doubt."""
 
 import asyncio
 import os

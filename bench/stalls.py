@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from bench import servers
@@ -77,9 +76,9 @@ async def _block(_port: int, _tokens: Tokens, _opened: OpenDesk) -> None:
 def main() -> None:
     """A desk as `nightdesk run` makes it, with or without blocked strategies beside it."""
     stall = sys.argv[1] == "stall"
-    value: Callable[[str], str] = lambda name: sys.argv[sys.argv.index(name) + 1]
-    overrides = {"runtime.data": value("--data"), "web.port": value("--port")}
-    settings = load(file=Path(value("--config")), env={}, overrides=overrides)
+    given = dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True))
+    overrides = {"runtime.data": given["--data"], "web.port": given["--port"]}
+    settings = load(file=Path(given["--config"]), env={}, overrides=overrides)
     run_with(settings, env=os.environ, beside=_block if stall else None)
 
 

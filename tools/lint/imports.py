@@ -138,10 +138,10 @@ def dynamic_code(source: Source) -> Iterator[Finding]:
 
 
 def environment(source: Source) -> Iterator[Finding]:
-    """The environment is read in settings.py and runtime/secrets.py only."""
-    if not source.room or _in(source.room, ("settings", "runtime/secrets")):
+    """The environment is read in settings.py and runtime/secrets.py, and handed in where a command begins."""
+    if not source.room or _in(source.room, ("settings", "runtime/secrets", "cli", "doctor", "demo", "app/process")):
         return
-    text = "the environment is read by settings.py; take the value as a parameter"
+    text = "the environment is read by settings.py, and where a command begins; take the value as a parameter"
     names = {"environ", "environb", "getenv", "putenv"}
     for line, name in imported(source):
         if name.startswith("os.") and name.removeprefix("os.") in names:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from pathlib import Path
 from typing import Any
 
+from nightdesk import __version__
 from nightdesk.app.core import Core, loop_factory, open_core
 from nightdesk.app.desk import OpenDesk
 from nightdesk.app.terminal import desk_logs, hush_server
@@ -22,6 +24,8 @@ from nightdesk.runtime.writer import Fenced
 from nightdesk.settings import Settings, load, secret_values
 from nightdesk.web.config import WebConfig
 from nightdesk.web.server import build_app, serve
+
+log = logging.getLogger(__name__)
 
 ADDRESS = "address"
 """The file in the data directory that says where the desk answers, for the command line."""
@@ -121,6 +125,7 @@ def run_with(
             # Stopping takes seconds at most; a second signal would only make the next start do what is left.
             with signals(signal.SIG_IGN):
                 core.stop()
+                log.info("desk.stopped")
 
 
 async def _until_told(core: Core, work: Callable[[], Coroutine[object, object, None]]) -> None:
@@ -160,6 +165,7 @@ async def _serve(core: Core, tokens: Tokens, beside: Beside | None, announce: An
         def ready(port: int) -> None:
             write_private(address, f"http://{_in_url(web.host)}:{port}\n")
             announce(core, tokens, port)
+            log.info("desk.started", extra={"port": port, "version": __version__, "settings": core.settings.version})
             if beside is not None:
                 start(beside(port, tokens, opened))
 

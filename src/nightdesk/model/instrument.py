@@ -1,9 +1,32 @@
 """What can be traded, and the steps its prices and quantities move in."""
 
 from dataclasses import dataclass
+from datetime import datetime, time
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo
 
 from nightdesk.model.identifiers import Symbol, VenueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingHours:
+    """When a market is open: on these weekdays (Monday is 0), from and until these times in its own zone.
+
+    Holidays and half days are not known here.
+    """
+
+    zone: str
+    opens: time
+    closes: time
+    weekdays: frozenset[int] = frozenset(range(5))
+
+    def open_at(self, moment: datetime) -> bool:
+        """True when the market trades at the aware moment."""
+        local = moment.astimezone(ZoneInfo(self.zone))
+        return local.weekday() in self.weekdays and self.opens <= local.time() < self.closes
+
+    def __str__(self) -> str:
+        return f"{self.opens:%H:%M} to {self.closes:%H:%M} {self.zone}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +46,8 @@ class Instrument:
     min_qty: Decimal = Decimal(0)
     min_notional: Decimal = Decimal(0)
     shortable: bool = True
+    hours: TradingHours | None = None
+    """None: trades at any time."""
 
     def round_qty(self, qty: Decimal) -> Decimal:
         """The quantity cut down to whole lots (never rounded up, so never more than was asked)."""

@@ -26,9 +26,10 @@ from nightdesk.orders.rows import Rows
 from nightdesk.orders.store import StoredOrder
 from nightdesk.portfolio.book import AccountBook
 from nightdesk.portfolio.store import Books
-from nightdesk.risk.checks import Approved, Proposal, judge
+from nightdesk.risk.checks import judge
 from nightdesk.risk.config import RiskConfig
 from nightdesk.risk.halt import HaltState, HaltSwitch
+from nightdesk.risk.proposal import Approved, Proposal
 from nightdesk.risk.store import read_halt
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached

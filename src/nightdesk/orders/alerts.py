@@ -1,4 +1,4 @@
-"""Which events a person has to hear of: evidence that contradicts itself, orders that vanished, fills that came late."""
+"""Events a person has to hear of: evidence that contradicts itself, orders that vanished, fills that came late."""
 
 import json
 import logging

@@ -15,13 +15,13 @@ from nightdesk.orders import store
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.outgoing.store import StoredCommand
 from nightdesk.orders.store import StoredOrder
-from nightdesk.portfolio.store import Books, Cause, set_state
+from nightdesk.portfolio.book import AccountBook
+from nightdesk.portfolio.store import Books, Cause, account_state, set_state
 from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
 from nightdesk.runtime.database import Tx, to_micros
 from nightdesk.runtime.store import add_events, event_row
 
-# A dispute found by the comparison at the start must outlast it.
 _OPEN_TO_ORDERS = (TradingState.ACTIVE, TradingState.RECONCILING)
 
 
@@ -47,6 +47,8 @@ class Evidence:
     """Where the command stands if no fact settles it."""
     not_before: int = 0
     answer: Answer | None = None
+    only_while: OrdStatus | None = None
+    """Weighed only if the order still stands there: what was decided on an older sight of it may be overtaken."""
 
 
 @dataclass(slots=True)
@@ -98,6 +100,8 @@ def _weigh_one(tx: Tx, books: Books, item: Evidence, batch: _Batch, micros: int)
         # The id of another account's order, told by this one's venue, is no order of this account.
         return None
     batch.orders[item.cl_ord_id] = stored
+    if item.only_while is not None and stored.state.ord_status is not item.only_while:
+        return stored
     if item.command is not None and item.answer is not None:
         answer = item.answer
         outgoing.end_send(
@@ -153,11 +157,16 @@ def _move(tx: Tx, books: Books, stored: StoredOrder, state: OrderState, batch: _
     batch.events.append(
         event_row(order.account_id, book.event_seq, order.owner_id, "order.updated", order.cl_ord_id, micros, data)
     )
-    if state.doubt is Doubt.DISPUTED and before.doubt is not Doubt.DISPUTED and book.state in _OPEN_TO_ORDERS:
+    if state.doubt is Doubt.DISPUTED and before.doubt is not Doubt.DISPUTED and _opens_by_itself(tx, book):
         reason = f"order {order.cl_ord_id}: the evidence contradicts itself ({state.ord_status.value.lower()})"
         book.state, book.state_reason = TradingState.REDUCING, reason
         set_state(tx, order.account_id, TradingState.REDUCING, reason, micros, cause=Cause.DISPUTE)
     return after
+
+
+def _opens_by_itself(tx: Tx, book: AccountBook) -> bool:
+    """True when the account takes entries, or will once its venue has answered: a dispute must outlast that."""
+    return book.state in _OPEN_TO_ORDERS or account_state(tx, book.account_id)[2] is Cause.SILENCE
 
 
 def _settle_commands(tx: Tx, item: Evidence, after: StoredOrder, known: list[Fact], micros: int) -> None:

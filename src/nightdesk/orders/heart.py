@@ -4,7 +4,6 @@ It talks to the rest of the desk by messages only, so a slow page or strategy ne
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
@@ -209,14 +208,23 @@ class Heart:
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         while True:
             await self._clock.sleep(seconds)
-            try:
-                await work()
-            except (StoreUnavailable, Overloaded, VenueError, TimeoutError) as error:
-                log.warning("watch.failed", extra={"reason": f"{type(error).__name__}: {error}"})
-            except Fenced as error:
-                log.critical("desk.fenced", extra={"reason": str(error)})
-                self.stop()
+            if not await self._try(work):
                 return
+
+    async def _try(self, work: Callable[[], Awaitable[object]]) -> bool:
+        """True unless another process has taken this one's place; what fails is tried again at the next turn."""
+        try:
+            await work()
+        except (StoreUnavailable, Overloaded, VenueError, TimeoutError) as error:
+            log.warning("watch.failed", extra={"reason": f"{type(error).__name__}: {error}"})
+        except Fenced as error:
+            log.critical("desk.fenced", extra={"reason": str(error)})
+            self.stop()
+            return False
+        except Exception:
+            # One answer nobody foresaw must not end the looking for good.
+            log.exception("watch.unforeseen")
+        return True
 
     async def _beat(self) -> None:
         while True:
@@ -243,8 +251,11 @@ class Heart:
             except (VenueError, StoreUnavailable, Overloaded, TimeoutError) as error:
                 reason = f"{type(error).__name__}: {error}"
                 log.warning("stream.broken", extra={"account_id": account_id, "reason": reason})
-                await self._clock.sleep(pause)
-                pause = min(pause * 2, 15.0)
-                # What was missed meanwhile is read back; the stream alone is never the truth.
-                with contextlib.suppress(StoreUnavailable, Overloaded):
-                    await self.reconciler.compare(account_id, venue, trigger="stream")
+            except Exception:
+                # One report nobody foresaw must not make the desk deaf to all that follow.
+                log.exception("stream.unforeseen", extra={"account_id": account_id})
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, 15.0)
+            # What was missed meanwhile is read back; the stream alone is never the truth.
+            if not await self._try(lambda: self.reconciler.compare(account_id, venue, trigger="stream")):
+                return

@@ -57,6 +57,8 @@ def cancel(tx: Tx, cl_ord_id: ClOrdId, actor: str, now: datetime) -> Outcome:
 def approve(tx: Tx, cl_ord_id: ClOrdId, actor: str, now: datetime) -> Outcome:
     """A held order goes out; the caller has let it pass all checks again."""
     stored = _held(tx, cl_ord_id)
+    if now >= stored.order.deadline_at:
+        raise Refused(DenyCode.DEADLINE, "the time in which the order could be approved has passed", field="cl_ord_id")
     order, deadline = stored.order, to_micros(now + APPROVED_LIVES)
     fact = Fact(key="approved", kind=FactKind.APPROVED, stamp=next_stamp(tx, stored, now), at=now, origin=actor)
     row = outgoing.command_row(order, CommandKind.NEW, 1, deadline_at=deadline, actor=actor, now=to_micros(now))

@@ -29,6 +29,7 @@ from nightdesk.runtime.writer import Writer
 log = logging.getLogger(__name__)
 
 READ_SECONDS = 10.0
+NOT_FOUNDS_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,7 @@ class Prober:
         self._clock = clock
         self._stamps = stamps
         self._watched_since: dict[ClOrdId, float] = {}
+        self._not_found: dict[ClOrdId, int] = {}
 
     def watch(self, order: Order) -> None:
         """From now on the order counts as watched; a later call for the same order starts anew."""
@@ -106,9 +108,13 @@ class Prober:
             stored = await self._write(order, facts)
             if stored is not None and stored.state.doubt is Doubt.NONE:
                 self._watched_since.pop(order.cl_ord_id, None)
+                self._not_found.pop(order.cl_ord_id, None)
             await self._resend_cancel(order, stored)
             return stored
-        not_found = Fact(key=f"notfound:{stamp}", kind=FactKind.NOT_FOUND, stamp=stamp, at=at, origin="probe")
+        # The newest few say all that older ones did, and an order may be asked about every two seconds for days.
+        number = self._not_found[order.cl_ord_id] = self._not_found.get(order.cl_ord_id, 0) + 1
+        key = f"notfound:{number % NOT_FOUNDS_KEPT}"
+        not_found = Fact(key=key, kind=FactKind.NOT_FOUND, stamp=stamp, at=at, origin="probe")
         stored = await self._write(order, (not_found,))
         if stored is None or stored.state.doubt is not Doubt.UNKNOWN:
             return stored

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from nightdesk.model.denial import DenyCode
-from nightdesk.model.enums import CommandKind, CommandState, Doubt, TradingState
+from nightdesk.model.enums import CommandKind, CommandState, Doubt, OrdStatus, TradingState
 from nightdesk.model.errors import AuthExpired, VenueError
 from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
@@ -135,16 +135,13 @@ class Reconciler:
     async def end_overdue(self, account_id: AccountId) -> None:
         """Commands that were not sent in time are ended: orders as EXPIRED/DEADLINE, unless one is in doubt."""
         now = to_micros(self._clock.now())
+        for held in await self._reader.read(lambda tx: store.overdue_held(tx, account_id, now, MOST_OFFERED)):
+            late = self._too_late("nobody answered it before its deadline")
+            cl_ord_id = held.order.cl_ord_id
+            evidence = Evidence(account_id=account_id, cl_ord_id=cl_ord_id, facts=(late,), only_while=OrdStatus.HELD)
+            await self._writer.run(self._confirm, evidence)
         for overdue in await self._reader.read(lambda tx: _overdue(tx, account_id, now)):
-            late = Fact(
-                key="ended:DEADLINE",
-                kind=FactKind.EXPIRED,
-                stamp=self._stamps.next(),
-                at=self._clock.now(),
-                origin="desk",
-                code=DenyCode.DEADLINE,
-                text="its deadline passed before it could be sent",
-            )
+            late = self._too_late("its deadline passed before it could be sent")
             ends = overdue.command.kind is CommandKind.NEW and not overdue.in_doubt
             state = CommandState.UNKNOWN if overdue.in_doubt else CommandState.ENDED
             evidence = Evidence(
@@ -155,6 +152,17 @@ class Reconciler:
                 command_state=None if ends else state,
             )
             await self._writer.run(self._confirm, evidence)
+
+    def _too_late(self, text: str) -> Fact:
+        return Fact(
+            key="ended:DEADLINE",
+            kind=FactKind.EXPIRED,
+            stamp=self._stamps.next(),
+            at=self._clock.now(),
+            origin="desk",
+            code=DenyCode.DEADLINE,
+            text=text,
+        )
 
     async def probe_doubts(self, account_id: AccountId, *, after: float = 0.0) -> None:
         """Every order of the account that has been in doubt for `after` seconds was asked about once."""

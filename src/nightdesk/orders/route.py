@@ -9,7 +9,7 @@ from nightdesk.model.errors import Refused
 from nightdesk.model.signal import Aim, Ask, Size
 from nightdesk.orders.intent import Destination, Intent, Want
 from nightdesk.portfolio.book import AccountBook, Stake
-from nightdesk.risk.checks import plain
+from nightdesk.risk.proposal import plain
 from nightdesk.risk.sizing import quantity_of
 
 ZERO = Decimal(0)

@@ -11,7 +11,7 @@ from nightdesk.model.enums import Doubt, OrdStatus, OrdType, Side, TimeInForce
 from nightdesk.model.execution import Fact, FactKind
 from nightdesk.model.identifiers import AccountId, ClOrdId, SignalId, Symbol
 from nightdesk.model.order import Order, OrderState
-from nightdesk.risk.checks import Mark
+from nightdesk.risk.proposal import Mark
 from nightdesk.runtime.database import Row, Tx, from_micros, to_micros
 
 _ORDER_COLUMNS = (
@@ -209,6 +209,12 @@ def open_orders(tx: Tx, account_id: AccountId) -> list[StoredOrder]:
     """All orders of the account that may still change, oldest first."""
     sql = f"{_SELECT_ORDER} WHERE account_id = ? AND is_open = 1 ORDER BY created_at, leg"
     return [_stored(row) for row in tx.fetch(sql, (account_id,))]
+
+
+def overdue_held(tx: Tx, account_id: AccountId, now: int, limit: int) -> list[StoredOrder]:
+    """Orders of the account that waited for a person until their deadline had passed (microseconds)."""
+    sql = f"{_SELECT_ORDER} WHERE account_id = ? AND is_open = 1 AND ord_status = 'HELD' AND deadline_at <= ? LIMIT ?"
+    return [_stored(row) for row in tx.fetch(sql, (account_id, now, limit))]
 
 
 def orders_of_signal(tx: Tx, signal_id: SignalId) -> list[StoredOrder]:

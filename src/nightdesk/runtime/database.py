@@ -93,12 +93,11 @@ class Tx:
     def many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """The statement has run once for each row; returns how many rows it touched in all.
 
-        An INSERT goes to SQLite as few statements of many rows: each lets go of the interpreter lock once, and waits
-        for it while another thread is busy. PostgreSQL gets one pipeline, in half the time it takes to plan one wide
-        statement. No two rows of one call may meet in the same ON CONFLICT.
+        An INSERT goes out as few statements of many rows: each statement lets go of the interpreter lock once, and
+        waits for it again while another thread is busy. No two rows of one call may meet in the same ON CONFLICT.
         """
         batch = rows if isinstance(rows, list) else list(rows)
-        group = None if self.postgres else _VALUES.search(sql)
+        group = _VALUES.search(sql)
         if group is None or group.group().count("?") != sql.count("?"):
             return self._each(sql, batch)
         touched, start = 0, 0
@@ -113,16 +112,10 @@ class Tx:
         return touched
 
     def _each(self, sql: str, batch: list[Sequence[object]]) -> int:
-        if not batch:
-            return 0
-        if len(batch) == 1:
-            return self.execute(sql, batch[0])
+        if len(batch) < 2:
+            return self.execute(sql, batch[0]) if batch else 0
         self._cursor.executemany(self._translate(sql), batch)
-        touched = int(self._cursor.rowcount)
-        if self.postgres:
-            # The end of a pipeline stops the server's clock on idle transactions; any statement starts it again.
-            self._cursor.execute("SELECT 1")
-        return touched
+        return int(self._cursor.rowcount)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """The call is made once, after the commit, in the writer's thread; never if the work is rolled back."""
@@ -157,8 +150,7 @@ _TRANSLATED: dict[str, str] = {}
 def _numbered(sql: str) -> str:
     text = _TRANSLATED.get(sql)
     if text is None:
-        # Binary parameters: what the server need not parse from text is quicker (bench/drivers.py).
-        text = _TRANSLATED[sql] = sql.replace("%", "%%").replace("?", "%b")
+        text = _TRANSLATED[sql] = sql.replace("%", "%%").replace("?", "%s")
     return text
 
 

@@ -34,7 +34,8 @@ class Settlement:
     """How a person ends a doubt or answers a held order.
 
     `action`: `approve` or `decline` a HELD order; `abandon` an order in doubt (it never was at the venue);
-    `accept` the evidence of a disputed one as it stands; on a venue carried out by hand `filled`, `canceled`, `rejected`.
+    `accept` the evidence of a disputed one as it stands; on a venue carried out by hand `filled`, `canceled` or
+    `rejected`.
     """
 
     cl_ord_id: ClOrdId
