@@ -30,9 +30,6 @@ log = logging.getLogger(__name__)
 ADDRESS = "address"
 """The file in the data directory that says where the desk answers, for the command line."""
 
-SWITCH_SECONDS = 0.0005
-"""How long one thread may keep the interpreter while another wants it: an order crosses threads six times, and at
-Python's own 5 ms a busy thread would cost it 30."""
 
 Beside = Callable[[int, Tokens, OpenDesk], Coroutine[object, object, None]]
 Announce = Callable[[Core, Tokens, int], None]
@@ -101,7 +98,6 @@ def run_with(
     """
     data = settings.runtime.data
     _check_tls(settings.web)
-    sys.setswitchinterval(SWITCH_SECONDS)
     prepare_data_dir(data)
     tokens = load_or_create_tokens(data, env)
     redactor = Redactor()
@@ -112,6 +108,7 @@ def run_with(
     with (
         signals(signal.default_int_handler),
         desk_logs(settings.runtime, redactor=redactor, directory=data / "logs", quiet=quiet),
+        _reason_in_log(),
     ):
         hush_server()
         core = open_core(settings)
@@ -126,6 +123,17 @@ def run_with(
             with signals(signal.SIG_IGN):
                 core.stop()
                 log.info("desk.stopped")
+
+
+@contextlib.contextmanager
+def _reason_in_log() -> Iterator[None]:
+    """An error nobody foresaw is in the log with its traceback; the terminal gets a sentence."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith("nightdesk."):
+            log.exception("stopped by an error")
+        raise
 
 
 async def _until_told(core: Core, work: Callable[[], Coroutine[object, object, None]]) -> None:

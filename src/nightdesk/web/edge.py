@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
+WEBHOOK = "/api/webhook"
+
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     # Not no-referrer: with it browsers send "Origin: null" with our own forms, which the door then refuses.
@@ -27,9 +29,10 @@ _ALWAYS = (
 class Edge:
     """Wraps the application; it reads no bodies and holds nothing back, so streams pass as they come."""
 
-    def __init__(self, app: ASGIApp, answer: Callable[[Request, Exception], Response]) -> None:
+    def __init__(self, app: ASGIApp, answer: Callable[[Request, Exception], Response], intake: ASGIApp) -> None:
         self._app = app
         self._answer = answer
+        self._intake = intake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The request is answered, and noted by its route's template: a path may hold a token."""
@@ -44,8 +47,12 @@ class Edge:
                 message["headers"] = [*message["headers"], *_ALWAYS]
             await send(message)
 
+        # An alert goes straight to the intake: matching routes would cost as much again as reading it.
+        params = _webhook(scope["path"]) if scope["method"] == "POST" else None
+        if params is not None:
+            scope["path_params"] = params
         try:
-            await self._app(scope, receive, send_on)
+            await (self._app if params is None else self._intake)(scope, receive, send_on)
         except Exception as error:
             log.exception("a request failed", extra={"method": scope["method"], "route": _template(scope)})
             if status:
@@ -54,6 +61,16 @@ class Edge:
         level = logging.INFO if status >= 400 else logging.DEBUG
         if log.isEnabledFor(level):
             log.log(level, "request", extra={"method": scope["method"], "route": _template(scope), "status": status})
+
+
+def _webhook(path: str) -> dict[str, str] | None:
+    """The parameters of the webhook's path, None for any other path."""
+    if not path.startswith(WEBHOOK):
+        return None
+    token = path[len(WEBHOOK) :]
+    if not token:
+        return {}
+    return {"token": token[1:]} if token[0] == "/" and len(token) > 1 and "/" not in token[1:] else None
 
 
 def _template(scope: Scope) -> str:

@@ -105,9 +105,8 @@ class Intake:
         raise Problem(DenyCode.INVALID_TOKEN, close=True)
 
 
-def hook_routes(desk: Desk, addresses: Addresses, waiting: Waiting) -> list[Route]:
-    """The two addresses of the webhook."""
-    intake = Intake(desk, addresses, waiting)
+def hook_routes(intake: Intake) -> list[Route]:
+    """The two addresses of the webhook, for every other method and for the list of routes."""
     return [
         Route(_TEMPLATES[0], intake, methods=["POST"], name="webhook", include_in_schema=False),
         Route(_TEMPLATES[1], intake, methods=["POST"], name="webhook_with_token", include_in_schema=False),

@@ -29,7 +29,7 @@ from nightdesk.web.buckets import Addresses
 from nightdesk.web.config import WebConfig
 from nightdesk.web.desk import Desk
 from nightdesk.web.edge import Edge
-from nightdesk.web.hooks import hook_routes
+from nightdesk.web.hooks import Intake, hook_routes
 from nightdesk.web.pages.routes import page_routes, problem_page
 from nightdesk.web.patience import PatientProtocol
 from nightdesk.web.plain import PlainJson
@@ -55,7 +55,8 @@ def build_app(desk: Desk) -> FastAPI:
     app.state.stage = stage
     app.router.redirect_slashes = False
     # First, so that an alert passes no other route's pattern.
-    app.router.routes.extend(hook_routes(desk, addresses, waiting))
+    intake = Intake(desk, addresses, waiting)
+    app.router.routes.extend(hook_routes(intake))
     for router in (
         health_routes(desk, door),
         status_routes(desk, door),
@@ -69,7 +70,7 @@ def build_app(desk: Desk) -> FastAPI:
     ):
         app.include_router(router)
     _answer_errors(app, desk)
-    app.add_middleware(Edge, answer=lambda request, error: _answer(desk, request, error))
+    app.add_middleware(Edge, answer=lambda request, error: _answer(desk, request, error), intake=intake)
     return app
 
 
