@@ -67,7 +67,7 @@ def own_facts(draw: st.DrawFn) -> Fact:
     stamp = draw(STAMPS)
     fact = Fact(key=f"{kind}:{stamp}", kind=kind, stamp=stamp, at=START, origin="desk")
     if kind in (FactKind.DENIED, FactKind.EXPIRED):
-        return replace(fact, key=kind, code=draw(st.sampled_from([DenyCode.PROVEN_ABSENT, DenyCode.DEADLINE])))
+        return replace(fact, key=kind.value, code=draw(st.sampled_from([DenyCode.PROVEN_ABSENT, DenyCode.DEADLINE])))
     if kind is FactKind.DECISION:
         status = draw(st.sampled_from([None, OrdStatus.DENIED, OrdStatus.CANCELED]))
         return replace(fact, ord_status=status, cum_qty=draw(st.none() | QTYS), code=DenyCode.ABANDONED)
@@ -226,6 +226,10 @@ SCENARIOS = {
     ),
     "B.4 filled before the cancel arrived (row 30)": (
         [a_report(OrdStatus.NEW), a_report(OrdStatus.CANCELED), a_fill("e1", "1", status=OrdStatus.FILLED)],
+        OrdStatus.FILLED, Doubt.NONE, "1", "0",
+    ),
+    "B.5 canceled, and yet it has filled altogether (row 32)": (
+        [a_report(OrdStatus.CANCELED, cum_qty=D(0)), a_fill("e1", "1", status=OrdStatus.CANCELED)],
         OrdStatus.FILLED, Doubt.NONE, "1", "0",
     ),
     "C.1 replaced to more, then filled": (

@@ -44,16 +44,24 @@ def test_no_two_legs_share_an_id(pair: list[tuple[str, str, str, int]]) -> None:
     )
 
     assert first != second
-    assert len(first) == 32
-    assert int(first, 16) >= 0
+    assert len(first) == len(second) == 32
 
 
 def test_the_same_leg_has_the_same_id_for_ever() -> None:
     """Row 54: also over a restart and over versions, so the value itself is pinned."""
-    made = derive_cl_ord_id("install", AccountId("main"), SignalId("s1"), 0)
+    signal = SignalId("00064a1b2c3d4e5f60718293a4b5c6d7")
+    made = derive_cl_ord_id("install", AccountId("main"), signal, 0)
 
-    assert made == derive_cl_ord_id("install", AccountId("main"), SignalId("s1"), 0)
-    assert made == "5ee596da1b72e3f3308da833d84e6beb"
+    assert made == derive_cl_ord_id("install", AccountId("main"), signal, 0)
+    assert made == "00064a1b2c3dcbc5cc798b26780ba87c"
+    assert int(made, 16) > 0
+
+
+def test_ids_sort_like_the_signals_they_are_made_of() -> None:
+    signals = [SignalId(f"{number:012x}{number:020x}") for number in (1, 2, 255, 4096)]
+    made = [derive_cl_ord_id("install", AccountId("main"), signal, leg) for signal in signals for leg in (0, 1)]
+
+    assert [each[:12] for each in made] == sorted(each[:12] for each in made)
 
 
 def test_every_code_says_what_it_means_and_what_to_do() -> None:

@@ -102,13 +102,14 @@ def test_a_row_alone_halts_after_a_restart(tmp_path: Path) -> None:
     assert (switch.state.halted, switch.state.reason) == (True, "from the database")
 
 
-def test_the_flag_holds_although_the_file_cannot_be_written(tmp_path: Path) -> None:
-    """Row 52: a full or read-only disk."""
+def test_the_flag_holds_although_the_file_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Row 52: a full or read-only disk. The caller goes on to the row and the cancels."""
     switch, _ = a_switch(tmp_path / "missing")
 
     switch.halt("too fast", "person")
 
     assert switch.state.halted
+    assert [record.getMessage() for record in caplog.records] == ["halt.file_not_written"]
 
 
 def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path: Path) -> None:

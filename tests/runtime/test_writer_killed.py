@@ -8,7 +8,7 @@ from nightdesk.runtime.database import Database
 from tests.runtime.starting import findings, victims, words_of, writing
 from tests.runtime.victims import insert, keys_in
 
-KILLS = {False: 250, True: 40}
+KILLS = {False: 200, True: 30}
 
 pytestmark = pytest.mark.crash
 

@@ -115,9 +115,10 @@ def open_core(
     venues: Mapping[AccountId, Venue] | None = None,
     schema: str | None = None,
 ) -> Core:
-    """A desk that holds its data directory and database and is ready to start. Keyword arguments replace parts.
+    """A desk that holds its data directory and database and is ready to start.
 
-    Raises AlreadyRunning, SecretsError, StoreUnavailable, StoreDamaged, Fenced, FeedError: each says what to do.
+    Keyword arguments replace parts. Raises AlreadyRunning, SecretsError, StoreUnavailable, StoreDamaged, Fenced,
+    FeedError: each says what to do.
     """
     clock = clock or SystemClock()
     data = settings.runtime.data
@@ -147,16 +148,7 @@ def _open(
     board, changes, halt = PriceBoard(), Changes(), HaltSwitch(data, clock)
     closers: list[Callable[[], None]] = []
     venues = venues if venues is not None else open_venues(settings, data, clock, board, feed, closers)
-    reserve = Reserve(data / "reserve")
-    reserve.hold()
-    writer = Writer(
-        database,
-        clock,
-        name=WRITER,
-        holder=f"{socket.gethostname()}:{os.getpid()}",
-        on_full=lambda: _make_room(reserve, halt),
-    )
-    writer.start()
+    writer = _open_writer(database, data, clock, halt)
     reader = Reader(database)
     confirm = Confirm(clock, changes.publish)
     alerts = Consumer("alerts", point_out, writer, clock)
@@ -199,6 +191,15 @@ def _open(
         heart=heart,
         closers=closers,
     )
+
+
+def _open_writer(database: Database, data: Path, clock: Clock, halt: HaltSwitch) -> Writer:
+    reserve = Reserve(data / "reserve")
+    reserve.hold()
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    writer = Writer(database, clock, name=WRITER, holder=holder, on_full=lambda: _make_room(reserve, halt))
+    writer.start()
+    return writer
 
 
 def _make_room(reserve: Reserve, halt: HaltSwitch) -> bool:

@@ -162,7 +162,10 @@ class OpenDesk:
         return self._core.reader.run(lambda tx: signal_settled(tx, signal_id))
 
     def status(self) -> DeskStatus:
-        """What is so, right now. Blocks on reads: call it from a worker thread."""
+        """What is so, right now.
+
+        Blocks on reads: call it from a worker thread.
+        """
         core = self._core
         halt = core.halt.state
         accounts, unreadable = self._accounts()

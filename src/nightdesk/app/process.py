@@ -44,7 +44,10 @@ class HeartStopped(NightdeskError):
 
 
 def settings_of(*, data: Path, port: int | None, config: Path | None, market: str | None) -> Settings:
-    """The settings with what the command line says on top. Raises SettingsError."""
+    """The settings with what the command line says on top.
+
+    Raises SettingsError.
+    """
     given = {"runtime.data": str(data), "web.port": port, "market.source": market}
     return load(file=config, overrides={key: str(value) for key, value in given.items() if value is not None})
 

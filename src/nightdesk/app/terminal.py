@@ -16,7 +16,7 @@ _NOT_FIELDS = ("timestamp", "level", "logger", "event", "exception", "stack")
 
 
 def desk_logs(config: RuntimeConfig, *, redactor: Redactor, directory: Path, quiet: bool) -> Logs:
-    """The logs are open. Quiet: the terminal gets warnings in words, the file everything.
+    """The logs are open; quiet, the terminal gets warnings in words and the file everything.
 
     Whoever chooses a format gets that, whole: `log_format` other than auto is never quiet.
     """

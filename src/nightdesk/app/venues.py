@@ -62,7 +62,10 @@ def _open_venue(
 
 
 def answer_by_hand(venue: Venue, order: Order, given: PersonAnswer) -> ExecutionReport:
-    """What a person says became of the order, as the venue's report. Raises Refused where a machine carries it out."""
+    """What a person says became of the order, as the venue's report.
+
+    Raises Refused where a machine carries it out.
+    """
     from nightdesk.venues.manual import Answer, ManualVenue, Verdict
 
     if not isinstance(venue, ManualVenue):

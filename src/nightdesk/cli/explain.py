@@ -21,10 +21,13 @@ class NotFound(NightdeskError):
 
 
 def open_reader(data: Path) -> Reader:
-    """Reads the desk's database. Raises StoreUnavailable where there is none."""
+    """Reads the desk's database.
+
+    Raises StoreUnavailable where there is none.
+    """
     settings = load(overrides={"runtime.data": str(data)})
     if not settings.runtime.database and not (data / "nightdesk.db").exists():
-        raise StoreUnavailable(f"There is no desk's database in {data}. Name its directory with --data.")
+        raise StoreUnavailable(f"There is no desk's database in {data}. Name the directory of the desk with --data.")
     return Reader(Database(settings.runtime.database or data / "nightdesk.db"))
 
 
@@ -33,7 +36,7 @@ def explain_order(cl_ord_id: str, *, data: Path, json: bool) -> None:
     reader = open_reader(data)
     found = reader.run(lambda tx: ids_beginning(tx, cl_ord_id, limit=5))
     if not found:
-        raise NotFound(f"There is no order whose id begins with {cl_ord_id}. `nightdesk status` lists the newest.")
+        raise NotFound(f"There is no order whose id begins with {cl_ord_id!r}. `nightdesk status` lists the newest.")
     if len(found) > 1:
         raise NotFound(
             f"{cl_ord_id} begins the ids of {len(found)} orders or more; give more digits: {', '.join(found)}"
@@ -48,8 +51,11 @@ def explain_order(cl_ord_id: str, *, data: Path, json: bool) -> None:
         say("\n".join(story_lines(story)))
 
 
-def verify_audit(data: Path) -> None:
-    """The audit chain is whole, or the first line that does not fit is named."""
+def verify_audit(data: Path, *, json: bool) -> None:
+    """The audit chain is whole, and that is printed.
+
+    Raises NotFound with the first line that does not fit.
+    """
     reader = open_reader(data)
     broken = reader.run(first_broken)
     newest = reader.run(last_line)
@@ -57,5 +63,9 @@ def verify_audit(data: Path) -> None:
     if broken is not None:
         raise NotFound(f"The audit chain breaks at line {broken}: it was changed, removed or put in there.")
     count = newest.seq if newest is not None else 0
+    if json:
+        at = from_micros(newest.at).isoformat() if newest is not None else None
+        say(jsonlib.dumps({"whole": True, "lines": count, "newest": at}, indent=2))
+        return
     when = f", the newest of {from_micros(newest.at):%Y-%m-%d %H:%M:%S} UTC" if newest is not None else ""
     say(f"{mark(GOOD)} The audit chain is whole: {count} lines{when}.")

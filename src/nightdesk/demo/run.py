@@ -119,7 +119,8 @@ def _example(core: Core) -> tuple[str, str]:
 
 def _farewell(told: Counter[str], data: Path | None) -> list[str]:
     taken, refused, lost = told["taken"], told["refused"], told["unanswered"]
-    counted = f"{taken + refused + lost} alerts were sent: {taken} taken, {refused} refused with a reason"
+    sent = taken + refused + lost
+    counted = f"{sent} alert{'' if sent == 1 else 's'} sent: {taken} taken, {refused} refused with a reason"
     if lost:
         counted += f", {lost} without an answer"
     where = f"nightdesk run --data {data} goes on from here." if data is not None else "Nothing was kept."

@@ -1,44 +1,21 @@
 """The checks, each one function that looks at one thing and changes nothing."""
 
+import http.client
 import shutil
 import socket
 import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from nightdesk.accounts.audit import first_broken
+from nightdesk.doctor.finding import Finding, Patient
+from nightdesk.doctor.records import records
 from nightdesk.risk.halt import FILE_NAME
-from nightdesk.runtime.database import Database, SqliteConnection, StoreDamaged, StoreUnavailable
-from nightdesk.runtime.migrate import HEAD, current_revision
-from nightdesk.runtime.reader import Reader
 from nightdesk.runtime.secrets import SecretsError, load_or_create_tokens
-from nightdesk.settings import Settings, SettingsError, load
+from nightdesk.settings import TOKENS, SettingsError, load
 
 LEAST_FREE = 1024**3
-PRIVATE_FILES = ("nightdesk.db", "tokens.json", "install.key", "address")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one check found: `ok`, `warning` or `problem`, in words, and the cure where there is one."""
-
-    name: str
-    status: str
-    text: str
-    cure: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patient:
-    """What is looked at."""
-
-    data: Path
-    settings: Settings
-    env: Mapping[str, str]
-    running: bool
-    """True while a desk runs over the data directory."""
 
 
 def examine(data: Path, config: Path | None, env: Mapping[str, str]) -> list[Finding]:
@@ -46,9 +23,9 @@ def examine(data: Path, config: Path | None, env: Mapping[str, str]) -> list[Fin
     try:
         settings = load(file=config, env=env, overrides={"runtime.data": str(data)})
     except SettingsError as error:
-        cure = "Correct the keys named, or see .env.example for every key."
+        cure = "Correct the keys named. .env.example has a line for every key."
         return [Finding(name="settings", status="problem", text=str(error), cure=cure)]
-    patient = Patient(data=data, settings=settings, env=env, running=_answers(data))
+    patient = Patient(data=data, settings=settings, env=env, address=_answers_at(data))
     findings = [Finding(name="settings", status="ok", text=f"read, version {settings.version}")]
     for check in CHECKS:
         findings.extend(check(patient))
@@ -63,130 +40,118 @@ def python(patient: Patient) -> Iterable[Finding]:
 
 def disk(patient: Patient) -> Iterable[Finding]:
     """There is room to write."""
-    place = patient.data if patient.data.exists() else Path()
+    place = next(each for each in (patient.data.absolute(), *patient.data.absolute().parents) if each.exists())
     free = shutil.disk_usage(place).free
     text = f"{free / 1024**3:.1f} GiB free"
     if free < LEAST_FREE:
-        cure = "Free some space: without it the desk halts new orders."
+        cure = "Free some space: with none left the desk halts and takes no new orders."
         yield Finding(name="disk", status="problem", text=text, cure=cure)
     else:
         yield Finding(name="disk", status="ok", text=text)
 
 
 def permissions(patient: Patient) -> Iterable[Finding]:
-    """Nobody else can read what the desk keeps."""
-    if not patient.data.exists():
-        cure = f"`nightdesk run --data {patient.data}` makes it."
-        yield Finding(name="data", status="warning", text=f"{patient.data} does not exist yet", cure=cure)
-        return
-    wrong = []
-    for name in PRIVATE_FILES:
-        path = patient.data / name
-        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            wrong.append(str(path))
-    if wrong:
-        cure = f"chmod 600 {' '.join(wrong)}"
-        yield Finding(name="data", status="problem", text=f"others can read {', '.join(wrong)}", cure=cure)
+    """Nobody else can read or change what the desk keeps."""
+    data = patient.data
+    if not data.exists():
+        cure = f"`nightdesk run --data {data}` makes it."
+        yield Finding(name="data", status="warning", text=f"{data} does not exist yet", cure=cure)
+    elif data.is_symlink():
+        cure = f"Name the directory itself: --data {data.resolve()}"
+        yield Finding(name="data", status="problem", text=f"{data} is a symbolic link", cure=cure)
+    elif not data.is_dir():
+        cure = "Name a directory with --data."
+        yield Finding(name="data", status="problem", text=f"{data} is not a directory", cure=cure)
+    elif data.stat().st_mode & 0o022:
+        yield Finding(name="data", status="problem", text=f"others can write to {data}", cure=f"chmod go-w {data}")
+    elif open_to_others := [str(path) for path in _files(data) if stat.S_IMODE(path.stat().st_mode) & 0o077]:
+        text = f"others can read {', '.join(open_to_others)}"
+        cure = f"chmod 600 {' '.join(open_to_others)}; and where tokens.json is among them, change the tokens."
+        yield Finding(name="data", status="problem", text=text, cure=cure)
     else:
-        yield Finding(name="data", status="ok", text=f"{patient.data.resolve()} is private")
+        yield Finding(name="data", status="ok", text=f"{data.resolve()} is private")
+
+
+def _files(data: Path) -> list[Path]:
+    return sorted(path for path in data.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def tokens(patient: Patient) -> Iterable[Finding]:
     """The tokens are there and strong enough."""
-    if not (patient.data / "tokens.json").exists() and "NIGHTDESK_OPERATOR_TOKEN" not in patient.env:
-        yield Finding(name="tokens", status="warning", text="none yet", cure="The first start makes them.")
+    given = [name for name in TOKENS if name in patient.env or f"{name}_FILE" in patient.env]
+    if len(given) < len(TOKENS) and not (patient.data / "tokens.json").exists():
+        text = f"only {given[0]} is set" if given else "none yet"
+        yield Finding(name="tokens", status="warning", text=text, cure="The first start makes what is missing.")
         return
     try:
         load_or_create_tokens(patient.data, patient.env)
     except SecretsError as error:
-        yield Finding(name="tokens", status="problem", text=str(error))
+        cure = "Until then no desk starts here."
+        yield Finding(name="tokens", status="problem", text=str(error), cure=cure)
     else:
         yield Finding(name="tokens", status="ok", text="present, private, different from each other")
 
 
-def database(patient: Patient) -> Iterable[Finding]:
-    """The database opens, is whole, writes durably and has the schema of this version."""
-    url = patient.settings.runtime.database
-    path = patient.data / "nightdesk.db"
-    if not url and not path.exists():
-        yield Finding(name="database", status="warning", text="none yet", cure="The first start makes it.")
-        return
-    try:
-        connection = Database(url or path).connect(read_only=patient.running and not url)
-        try:
-            if isinstance(connection, SqliteConnection):
-                connection.check()
-            revision = current_revision(connection)
-        finally:
-            connection.close()
-    except (StoreUnavailable, StoreDamaged) as error:
-        yield Finding(name="database", status="problem", text=str(error))
-        return
-    if revision != HEAD:
-        cure = "The next start brings it up to date and keeps a copy of the old one."
-        yield Finding(name="database", status="warning", text=f"schema {revision}, this version has {HEAD}", cure=cure)
+def market(patient: Patient) -> Iterable[Finding]:
+    """The recording to be played is there."""
+    source = patient.settings.market.source
+    if source in ("simulated", "live"):
+        yield Finding(name="market", status="ok", text=source)
+    elif Path(source).is_file():
+        yield Finding(name="market", status="ok", text=f"plays {source}")
     else:
-        kind = "PostgreSQL" if url else "SQLite"
-        yield Finding(name="database", status="ok", text=f"{kind}, whole, schema {revision}")
-
-
-def audit_chain(patient: Patient) -> Iterable[Finding]:
-    """No line of the audit was changed."""
-    url = patient.settings.runtime.database
-    path = patient.data / "nightdesk.db"
-    if not url and not path.exists():
-        return
-    reader = Reader(Database(url or path))
-    try:
-        broken = reader.run(first_broken)
-    except Exception as error:  # noqa: BLE001 - an unreadable chain is a finding, not a crash
-        yield Finding(name="audit", status="problem", text=f"cannot be read ({type(error).__name__})")
-        return
-    finally:
-        reader.close()
-    if broken is None:
-        yield Finding(name="audit", status="ok", text="the chain is whole")
-    else:
-        cure = "Find out who wrote to the database besides the desk."
-        yield Finding(name="audit", status="problem", text=f"the chain breaks at line {broken}", cure=cure)
+        cure = "Set market.source to a recorded .parquet or .csv file, to simulated or to live."
+        yield Finding(name="market", status="problem", text=f"there is no file {source}", cure=cure)
 
 
 def halted(patient: Patient) -> Iterable[Finding]:
     """Trading is not halted by a file."""
     path = patient.data / FILE_NAME
-    if path.exists():
+    try:
         actor, _, reason = path.read_text(encoding="utf-8").partition("\n")
-        text = f"trading is halted by {actor}: {reason.strip()}"
-        yield Finding(name="halt", status="warning", text=text, cure="`nightdesk resume` begins the way back.")
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        text = f"{path} cannot be read ({type(error).__name__}), and halts trading all the same"
+        yield Finding(name="halt", status="problem", text=text, cure=f"Look at it: ls -l {path}")
+        return
+    text = f"trading is halted by {actor}: {reason.strip()}"
+    yield Finding(name="halt", status="warning", text=text, cure="`nightdesk resume` begins the way back.")
 
 
 def port(patient: Patient) -> Iterable[Finding]:
     """The port is free, or the desk itself has it."""
     web = patient.settings.web
-    if patient.running:
-        yield Finding(
-            name="port", status="ok", text=f"the desk answers ({(patient.data / 'address').read_text().strip()})"
-        )
+    if patient.address:
+        yield Finding(name="port", status="ok", text=f"the desk answers at {patient.address}")
         return
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((web.host, web.port))
-        except OSError as error:
-            text = f"{web.host}:{web.port} cannot be used ({error.strerror})"
-            yield Finding(name="port", status="problem", text=text, cure="Stop what uses it, or set web.port.")
-        else:
-            yield Finding(name="port", status="ok", text=f"{web.host}:{web.port} is free")
-
-
-def _answers(data: Path) -> bool:
+    where = f"{web.host}:{web.port}"
+    cure = "Stop what uses it, or take another port with web.port or --port."
     try:
-        address = (data / "address").read_text(encoding="utf-8").strip().rpartition("/")[2]
-        host, _, number = address.rpartition(":")
-        with socket.create_connection((host, int(number)), timeout=1.0):
-            return True
-    except (OSError, ValueError):
-        return False
+        family, kind, proto, _, address = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, proto) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        text = f"{where} cannot be used ({error.strerror or error})"
+        yield Finding(name="port", status="problem", text=text, cure=cure)
+    else:
+        yield Finding(name="port", status="ok", text=f"{where} is free")
+
+
+def _answers_at(data: Path) -> str:
+    """The address in the data directory where it is a desk that answers there, else nothing."""
+    try:
+        address = (data / "address").read_text(encoding="utf-8").strip()
+        parts = urlsplit(address)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2.0)
+        try:
+            connection.request("GET", "/api/health/live")
+            return address if b'"live"' in connection.getresponse().read(1000) else ""
+        finally:
+            connection.close()
+    except (OSError, ValueError, http.client.HTTPException):
+        return ""
 
 
 CHECKS: tuple[Callable[[Patient], Iterable[Finding]], ...] = (
@@ -194,8 +159,8 @@ CHECKS: tuple[Callable[[Patient], Iterable[Finding]], ...] = (
     disk,
     permissions,
     tokens,
-    database,
-    audit_chain,
+    records,
+    market,
     halted,
     port,
 )
