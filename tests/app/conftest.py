@@ -31,6 +31,9 @@ venues = ["paper"]
 window_seconds = 1
 [hooks.off]
 enabled = false
+[hooks.trial]
+venues = ["paper"]
+test = true
 [hooks.late]
 max_lag = 60
 """

@@ -141,8 +141,10 @@ def test_row_77_other_encodings_and_plain_text_are_read_or_say_so(
 
 
 def test_row_75_a_large_body_is_not_read(many: Desk) -> None:
-    assert many.alert(b"x" * 16_385).code == "BODY_TOO_LARGE"
+    assert many.alert(b" " * 16_384).code == "INVALID_SIGNAL"
+    assert many.alert(b" " * 16_385).code == "BODY_TOO_LARGE"
     answer = many.alert(b"x" * 1_000_000)
+    assert answer.fields["signal_id"] is None
     assert (answer.status, answer.code, answer.headers["connection"]) == (413, "BODY_TOO_LARGE", "close")
 
 

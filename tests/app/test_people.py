@@ -90,6 +90,19 @@ def test_a_machines_order_takes_no_answer_by_hand(many: Desk) -> None:
     assert said.status in (409, 422)
 
 
+def test_k14_a_trial_takes_the_same_path_and_is_marked_to_the_last_fill(many: Desk) -> None:
+    answer = many.alert({**ASK, "comment": "a trial"}, hook="trial", wait="10")
+    assert answer.fields["status"] == "success"
+    kept = many.signal(answer.signal_id)
+    (order,) = kept["orders"]
+    fills = [
+        each for each in many.get("/api/executions?limit=500")["executions"] if each["signal_id"] == answer.signal_id
+    ]
+    assert (kept["test"], order["test"], {each["test"] for each in fills}) == (True, True, {True})
+    real = many.alert({**ASK, "comment": "no trial"}, hook="own", wait="10")
+    assert many.signal(real.signal_id)["test"] is False
+
+
 def test_a_halt_denies_new_exposure_keeps_exits_and_ends_in_two_steps(many: Desk) -> None:
     assert many.alert({**ASK, "comment": "before the halt"}, hook="own", wait="10").fields["status"] == "success"
     try:

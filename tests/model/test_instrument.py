@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightdesk.model.instrument import TradingHours
-from tests.fakes import an_instrument
+from tests.samples import an_instrument
 
 NEW_YORK = TradingHours(zone="America/New_York", opens=time(9, 30), closes=time(16))
 

@@ -10,7 +10,7 @@ from nightdesk.model.enums import OrdStatus, Side
 from nightdesk.model.errors import GateClosed, NotSent, OutcomeUnknown, RateLimited, Refused, VenueError
 from nightdesk.model.identifiers import AccountId, SignalId, derive_cl_ord_id
 from nightdesk.model.position import Position
-from tests.fakes import BTC, HAND, MAIN, D, a_quote, an_instrument
+from tests.samples import BTC, HAND, MAIN, D, a_quote, an_instrument
 
 STEPS = st.sampled_from([D("0.001"), D("0.01"), D("0.05"), D("1"), D("25")])
 AMOUNTS = st.decimals(min_value=0, max_value=10**6, places=6, allow_nan=False)

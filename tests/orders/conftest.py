@@ -1,5 +1,6 @@
 """A desk for each test, over each database."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from nightdesk.runtime.database import Database
-from tests.fakes import Desk
+from tests.desk import Desk
 
 
 @pytest.fixture
@@ -46,3 +47,9 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 def fast(make_fast: Callable[..., Desk]) -> Desk:
     """A desk over SQLite alone."""
     return make_fast()
+
+
+@pytest.fixture
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """For tests in which everything goes wrong on purpose."""
+    caplog.set_level(logging.CRITICAL)

@@ -17,8 +17,9 @@ from nightdesk.model.order import Order, fold
 from nightdesk.orders import person, store
 from nightdesk.orders.confirm import Answer, Evidence
 from nightdesk.runtime.store import cursor, events_after, move_cursor
-from tests.fakes import BTC, HAND, MAIN, START, D, Desk, a_fill, a_report, a_signal, an_ask, resting, told, whole
-from tests.model.test_fold import evidence
+from tests.desk import Desk
+from tests.model.evidence import evidence
+from tests.samples import BTC, HAND, MAIN, START, D, a_fill, a_report, a_signal, an_ask, resting, told, whole
 
 Make = Callable[..., Desk]
 
@@ -97,7 +98,7 @@ def test_all_orders_of_arrival_end_in_the_same_database(desk: Desk) -> None:
     }  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts=evidence(), data=st.data())
 def test_weighed_one_by_one_or_all_at_once_or_in_batches_the_rows_say_what_the_fold_says(
     fast: Desk, facts: list[Fact], data: st.DataObject

@@ -22,23 +22,9 @@ from nightdesk.orders.heart import Heart
 from nightdesk.risk.halt import FILE_NAME as HALT_FILE
 from nightdesk.risk.store import read_halt
 from nightdesk.runtime.database import StoreUnavailable
-from tests.fakes import (
-    BTC,
-    ETH,
-    MAIN,
-    START,
-    D,
-    Desk,
-    a_fill,
-    a_quote,
-    a_report,
-    an_ask,
-    failing,
-    hanging,
-    resting,
-    until,
-    whole,
-)
+from tests.desk import Desk, until
+from tests.fakes import failing, hanging
+from tests.samples import BTC, ETH, MAIN, START, D, a_fill, a_quote, a_report, an_ask, resting, whole
 
 Make = Callable[..., Desk]
 LIMIT = {"ord_type": OrdType.LIMIT, "price": D(99)}

@@ -9,7 +9,8 @@ from nightdesk.model.enums import OrdStatus
 from nightdesk.model.errors import OutcomeUnknown
 from nightdesk.orders.emergency import FILE_NAME, Emergency
 from nightdesk.runtime.clock import VirtualClock
-from tests.fakes import MAIN, FakeVenue, an_order
+from tests.fakes import FakeVenue
+from tests.samples import MAIN, an_order
 
 
 async def test_a_cancel_goes_out_unrecorded_and_is_noted_in_a_file(tmp_path: Path) -> None:

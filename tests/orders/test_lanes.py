@@ -10,7 +10,7 @@ from nightdesk.orders.lanes import Budget, Lane
 from nightdesk.orders.queued import Queued, new_command
 from nightdesk.runtime.clock import VirtualClock
 from nightdesk.runtime.database import to_micros
-from tests.fakes import START, an_order
+from tests.samples import START, an_order
 
 
 def waiting(

@@ -16,22 +16,8 @@ from nightdesk.orders import person
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.person import Outcome
 from nightdesk.runtime.database import to_micros
-from tests.fakes import (
-    BTC,
-    HAND,
-    MAIN,
-    START,
-    WIDE,
-    D,
-    Desk,
-    a_fill,
-    a_quote,
-    a_report,
-    a_signal,
-    an_ask,
-    resting,
-    whole,
-)
+from tests.desk import Desk
+from tests.samples import BTC, HAND, MAIN, START, WIDE, D, a_fill, a_quote, a_report, a_signal, an_ask, resting, whole
 
 Make = Callable[..., Desk]
 

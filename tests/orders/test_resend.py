@@ -10,7 +10,7 @@ from nightdesk.model.venue import Capabilities
 from nightdesk.orders.outgoing.store import StoredSend
 from nightdesk.orders.resend import CLOCK_SKEW, NOT_FOUNDS_NEEDED, Step, next_step
 from nightdesk.runtime.database import to_micros
-from tests.fakes import START, an_order
+from tests.samples import START, an_order
 
 VALIDITY, SETTLE = timedelta(seconds=10), timedelta(seconds=2)
 PROOF_FROM = VALIDITY + CLOCK_SKEW + SETTLE

@@ -17,7 +17,8 @@ from nightdesk.model.signal import Aim
 from nightdesk.orders import person
 from nightdesk.runtime.database import Database
 from nightdesk.runtime.migrate import ensure_schema
-from tests.fakes import BTC, ETH, MAIN, START, D, Desk, a_fill, a_report, a_signal, an_ask, resting
+from tests.desk import Desk
+from tests.samples import BTC, ETH, MAIN, START, D, a_fill, a_report, a_signal, an_ask, resting
 
 STATUSES = [OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED]
 
@@ -135,4 +136,4 @@ class History(RuleBasedStateMachine):
 
 
 TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestHistory.settings = settings(max_examples=15, stateful_step_count=25)

@@ -12,8 +12,8 @@ from nightdesk.model.signal import Aim, Ask, Size, SizeUnit
 from nightdesk.model.venue import Capabilities
 from nightdesk.orders.intent import Destination, Intent, Want
 from nightdesk.orders.route import Draft, draft
-from tests.fakes import ABLE, BTC, FAKE, HAND, MAIN, D, a_quote, a_signal, an_ask, an_instrument
 from tests.risk.judging import a_book
+from tests.samples import ABLE, BTC, FAKE, HAND, MAIN, D, a_quote, a_signal, an_ask, an_instrument
 
 
 def drafted(

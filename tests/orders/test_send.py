@@ -2,20 +2,14 @@
 
 import asyncio
 import logging
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from nightdesk.model.denial import DenyCode
-from nightdesk.model.enums import CommandKind, CommandState, Doubt, OrdStatus, OrdType, Side
+from nightdesk.model.enums import CommandState, Doubt, OrdStatus, OrdType
 from nightdesk.model.errors import (
     AuthExpired,
-    GateClosed,
     NotSent,
     OutcomeUnknown,
     RateLimited,
@@ -26,45 +20,12 @@ from nightdesk.model.execution import ExecutionReport
 from nightdesk.model.identifiers import AccountId
 from nightdesk.model.order import Order
 from nightdesk.model.venue import Gate, Wire
-from nightdesk.orders import person
-from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.send import MOST_TRIES, SUBMIT_SECONDS
-from nightdesk.runtime.database import Database, StoreUnavailable, to_micros
-from nightdesk.runtime.writer import Fenced, Overloaded
-from tests.fakes import (
-    ABLE,
-    BTC,
-    HAND,
-    START,
-    Act,
-    D,
-    Desk,
-    FakeVenue,
-    a_report,
-    accept,
-    cancel_it,
-    failing,
-    filled,
-    hanging,
-    rejected,
-    resting,
-    until,
-    whole,
-)
-
-
-@asynccontextmanager
-async def sent(desk: Desk, *acts: Act, seconds: float = 60.0, **ask: object) -> AsyncIterator[Order]:
-    """An order that was accepted and sent while the venue acts by its script, and the time that took."""
-    desk.venue.submits.extend(acts)
-    async with desk.sending():
-        order = desk.buy(**ask)  # type: ignore[arg-type]  # an ask's words
-        await desk.clock.sleep(seconds)
-        yield order
-
-
-def state(desk: Desk, order: Order, kind: CommandKind = CommandKind.NEW) -> CommandState:
-    return {each.kind: each.state for each in desk.commands(order)}[kind]
+from nightdesk.runtime.database import to_micros
+from tests.desk import Desk, until
+from tests.fakes import FakeVenue, accept, failing, filled, hanging, rejected
+from tests.orders.scenes import command_state, sent
+from tests.samples import D, a_report, whole
 
 
 async def test_an_answered_order_rests_at_the_venue(desk: Desk) -> None:
@@ -73,7 +34,7 @@ async def test_an_answered_order_rests_at_the_venue(desk: Desk) -> None:
         (send,) = desk.sends(order)
 
     assert (stored.state.ord_status, stored.state.order_id) == (OrdStatus.NEW, "v-1")
-    assert state(desk, order) is CommandState.CONFIRMED
+    assert command_state(desk, order) is CommandState.CONFIRMED
     assert (send.wire_id, send.attempt, send.outcome) == (order.cl_ord_id, 1, "NEW")
     assert send.first_byte_at is not None
     assert send.sending_at <= send.first_byte_at
@@ -109,7 +70,7 @@ async def test_a_refusal_of_the_venue_ends_the_order_in_its_own_words(desk: Desk
     assert (stored.state.ord_status, stored.state.text, stored.state.code) == (
         OrdStatus.REJECTED, "margin too small", None,
     )  # fmt: skip
-    assert state(desk, order) is CommandState.REJECTED
+    assert command_state(desk, order) is CommandState.REJECTED
     assert len(desk.venue.asked) == 1
 
 
@@ -122,10 +83,7 @@ async def test_queued_is_no_acceptance(fast: Desk) -> None:
 
     async with sent(fast, queued) as order:
         assert fast.order(order.cl_ord_id).state.doubt is Doubt.UNKNOWN
-        assert state(fast, order) is CommandState.UNKNOWN
-
-
-# -------------------------------------------------------------------------------------------------- no answer
+        assert command_state(fast, order) is CommandState.UNKNOWN
 
 
 AMBIGUOUS = {
@@ -150,7 +108,7 @@ async def test_without_an_answer_the_order_is_in_doubt_and_never_resent_by_the_s
 
         assert (stored.state.ord_status, stored.state.doubt) == (OrdStatus.PENDING_NEW, Doubt.UNKNOWN)
         assert stored.reserved_qty == 2
-        assert state(fast, order) is CommandState.UNKNOWN
+        assert command_state(fast, order) is CommandState.UNKNOWN
         assert [each.outcome for each in fast.sends(order)] == ["UNKNOWN"]
         assert len(fast.venue.asked) == 1
         assert fast.prober.watched_seconds(order.cl_ord_id) > 0
@@ -158,9 +116,9 @@ async def test_without_an_answer_the_order_is_in_doubt_and_never_resent_by_the_s
 
 async def test_a_venue_gets_ten_seconds_to_answer(fast: Desk) -> None:
     async with sent(fast, hanging(), seconds=SUBMIT_SECONDS - 0.1) as order:
-        assert state(fast, order) is CommandState.SENDING
+        assert command_state(fast, order) is CommandState.SENDING
         await fast.clock.sleep(0.2)
-        assert state(fast, order) is CommandState.UNKNOWN
+        assert command_state(fast, order) is CommandState.UNKNOWN
 
 
 async def test_the_stream_may_answer_before_the_answer(fast: Desk) -> None:
@@ -171,11 +129,8 @@ async def test_the_stream_may_answer_before_the_answer(fast: Desk) -> None:
 
         stored = fast.order(order.cl_ord_id)
         assert (stored.state.ord_status, stored.state.doubt) == (OrdStatus.FILLED, Doubt.NONE)
-        assert state(fast, order) is CommandState.CONFIRMED
+        assert command_state(fast, order) is CommandState.CONFIRMED
         assert fast.position() == 1
-
-
-# ------------------------------------------------------------------------------------------------ proven not sent
 
 
 async def test_what_was_proven_not_sent_is_tried_three_times(fast: Desk) -> None:
@@ -256,289 +211,12 @@ async def test_prepare_may_say_that_the_venue_cannot(fast: Desk, monkeypatch: py
         assert fast.venue.asked == []
 
 
-# -------------------------------------------------------------------------------------------------------- the gate
-
-
-def first(happens: Callable[[], object], then: Act = accept) -> Act:
-    """Something happens after the decision to send and before the first byte."""
-
-    async def act(venue: FakeVenue, order: Order | None, wire: Wire | None, gate: Gate) -> ExecutionReport:
-        happens()
-        return await then(venue, order, wire, gate)
-
-    return act
-
-
-async def test_a_halt_between_decision_and_first_byte_stops_the_order(fast: Desk) -> None:
-    """Row 96: 0 requests."""
-    async with sent(fast, first(lambda: fast.halt.halt("drill", "somebody"))) as order:
-        stored = fast.order(order.cl_ord_id)
-
-        assert fast.venue.requests == []
-        assert (stored.state.ord_status, stored.state.code) == (OrdStatus.DENIED, DenyCode.HALTED)
-        assert "drill" in stored.state.text
-        assert state(fast, order) is CommandState.ENDED
-        assert [each.first_byte_at for each in fast.sends(order)] == [None]
-        fast.reserved_is_what_may_fill()
-
-
-async def test_a_halt_lets_an_exit_leave(fast: Desk) -> None:
-    bought = fast.buy("2")
-    fast.learn(bought, whole(bought))
-    fast.queued.clear()
-    async with fast.sending():
-        exit_ = fast.buy("2", Side.SELL)
-        fast.halt.halt("drill", "somebody")
-        await fast.clock.sleep(5)
-
-        assert fast.order(exit_.cl_ord_id).state.ord_status is OrdStatus.NEW
-
-
-async def test_a_halt_lets_a_cancel_leave(fast: Desk) -> None:
-    async with sent(fast, ord_type=OrdType.LIMIT, price=D(99)) as order:
-        fast.halt.halt("drill", "somebody")
-        fast.person(lambda tx, now: person.cancel(tx, order.cl_ord_id, "somebody", now))
-        await fast.clock.sleep(5)
-
-        assert fast.order(order.cl_ord_id).state.ord_status is OrdStatus.CANCELED
-
-
-async def test_a_deadline_that_passes_before_the_first_byte_ends_the_order(fast: Desk) -> None:
-    """Row 48."""
-    async with sent(fast, first(lambda: fast.clock.set_wall(START + timedelta(seconds=30)))) as order:
-        stored = fast.order(order.cl_ord_id)
-
-        assert fast.venue.requests == []
-        assert (stored.state.ord_status, stored.state.code) == (OrdStatus.EXPIRED, DenyCode.DEADLINE)
-
-
-async def test_an_order_that_waited_past_its_deadline_is_never_asked_about_at_the_venue(fast: Desk) -> None:
-    """Row 48: queued for ten minutes, 0 requests."""
-    order = fast.buy()
-    fast.clock.advance(600)
-    async with fast.sending():
-        fast.sender.offer(fast.queued)
-        await fast.reconciler.end_overdue(order.account_id)
-        await fast.clock.sleep(1)
-
-        stored = fast.order(order.cl_ord_id)
-        assert fast.venue.asked == []
-        assert (stored.state.ord_status, stored.state.code) == (OrdStatus.EXPIRED, DenyCode.DEADLINE)
-        assert fast.sends(order) == []
-
-
-async def test_a_writer_that_lost_its_lease_sends_nothing(fast: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows 12, 64: re-checked right before the first byte."""
-
-    def lose() -> None:
-        monkeypatch.setattr(fast.writer, "holds_lease", lambda: False)
-
-    async with sent(fast, first(lose)) as order:
-        assert fast.venue.requests == []
-        assert fast.order(order.cl_ord_id).state.code is DenyCode.NOT_SENT
-
-
-@pytest.mark.parametrize("error", [StoreUnavailable("disk full"), Fenced("taken over")])
-async def test_without_a_durable_sending_nothing_is_sent(
-    fast: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
-) -> None:
-    """Rows 51, 52, 53: no send without a committed row; the command stays, and goes once there is space again."""
-    caplog.set_level(logging.CRITICAL)
-    run = fast.writer.run
-
-    async def full(verb: object, item: object) -> object:
-        raise error
-
-    monkeypatch.setattr(fast.writer, "run", full)
-    async with sent(fast, seconds=5) as order:
-        assert fast.venue.asked == []
-        assert state(fast, order) is CommandState.QUEUED
-        monkeypatch.setattr(fast.writer, "run", run)
-        await fast.reconciler.offer_queued(order.account_id)
-        await fast.clock.sleep(1)
-
-        assert fast.venue.accepts == [order.cl_ord_id]
-
-
-@pytest.mark.parametrize("error", [StoreUnavailable("disk full"), Overloaded("too many")])
-async def test_an_answer_that_cannot_be_written_waits_until_it_can(
-    fast: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
-) -> None:
-    """Rows 52, 53: only this process knows what came back."""
-    caplog.set_level(logging.CRITICAL)
-    run = fast.writer.run
-
-    async def full(verb: object, item: object) -> object:
-        if verb is fast.confirm_verb:
-            raise error
-        return await run(verb, item)
-
-    monkeypatch.setattr(fast.writer, "run", full)
-    async with sent(fast, filled("101")) as order:
-        assert state(fast, order) is CommandState.SENDING
-        monkeypatch.setattr(fast.writer, "run", run)
-        await fast.clock.sleep(10)
-
-        assert fast.order(order.cl_ord_id).state.ord_status is OrdStatus.FILLED
-        assert fast.position() == 1
-        assert fast.venue.accepts == [order.cl_ord_id]
-
-
-async def test_an_error_nobody_foresaw_stops_no_lane(
-    fast: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.CRITICAL)
-    run = fast.writer.run
-
-    async def fails(verb: object, item: object) -> object:
-        raise ZeroDivisionError
-
-    async with fast.sending():
-        monkeypatch.setattr(fast.writer, "run", fails)
-        bad = fast.buy()
-        await fast.clock.sleep(1)
-        monkeypatch.setattr(fast.writer, "run", run)
-        good = fast.buy()
-        await fast.clock.sleep(1)
-
-        assert fast.venue.accepts == [good.cl_ord_id]
-        assert state(fast, bad) is CommandState.QUEUED
-
-
-# ------------------------------------------------------------------------------------------------------ one winner
-
-
-async def test_offered_many_times_it_is_sent_once(fast: Desk) -> None:
-    """By the accept, by the sweep and by the sweep again."""
-    order = fast.buy()
-    async with fast.sending():
-        for _ in range(5):
-            fast.sender.offer(fast.queued)
-            await fast.clock.sleep(0.5)
-
-        assert fast.venue.accepts == [order.cl_ord_id]
-        assert len(fast.venue.asked) == 1
-
-
-def test_of_many_that_would_send_a_command_one_wins(database: Database, tmp_path: Path) -> None:
-    """Rows 8, 15: the conditional update, over connections of their own."""
-    desk = Desk(database, tmp_path)
-    commands = [desk.commands(desk.buy())[0] for _ in range(20)]
-    desk.close()
-    start = threading.Barrier(4)
-    won: list[int] = []
-
-    def take() -> None:
-        connection = database.connect()
-        start.wait()
-        for number, command in enumerate(commands):
-            tx = connection.begin()
-            if outgoing.begin_sending(tx, command, 1):
-                won.append(number)
-            connection.commit()
-        connection.close()
-
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-
-    assert sorted(won) == list(range(20))
-
-
-def test_a_stale_sight_of_a_command_wins_nothing(fast: Desk) -> None:
-    """It was sent and queued again meanwhile: the one who saw the first attempt does not send the second."""
-    order = fast.buy()
-    (command,) = fast.commands(order)
-    begin = lambda: fast.writer.call_blocking(lambda tx: outgoing.begin_sending(tx, command, 1))  # noqa: E731
-
-    assert begin()
-    assert not begin()
-    fast.weigh(order, command=command, command_state=CommandState.QUEUED)
-    assert state(fast, order) is CommandState.QUEUED
-    assert not begin()
-
-
-# --------------------------------------------------------------------------------------------------------- cancels
-
-
-async def test_a_cancel_goes_before_an_exit_and_an_exit_before_an_entry(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(capabilities=replace(ABLE, orders_per_second=1.0, burst=1))
-    held = desk.buy("5")
-    desk.learn(held, whole(held))
-    live = desk.buy(ord_type=OrdType.LIMIT, price=D(99))
-    desk.learn(live, resting(live))
-    desk.venue.place(live)
-    desk.queued.clear()
-    async with desk.sending():
-        desk.buy()
-        await desk.clock.sleep(0.1)
-        entry, exit_ = desk.buy(), desk.buy("1", Side.SELL)
-        desk.person(lambda tx, now: person.cancel(tx, live.cl_ord_id, "somebody", now))
-        await desk.clock.sleep(20)
-
-        assert [asked for _, asked in desk.venue.asked][1:] == [live.cl_ord_id, exit_.cl_ord_id, entry.cl_ord_id]
-        assert desk.venue.asked[1][0] == "cancel"
-
-
-@pytest.mark.parametrize("act", [hanging(), hanging(cancel_it), failing(OutcomeUnknown("reset"))])
-async def test_a_cancel_without_an_answer_leaves_the_order_live_in_risk(fast: Desk, act: Act) -> None:
-    """Row 31."""
-    fast.venue.cancels.append(act)
-    async with sent(fast, ord_type=OrdType.LIMIT, price=D(99), seconds=1) as order:
-        fast.person(lambda tx, now: person.cancel(tx, order.cl_ord_id, "somebody", now))
-        await fast.clock.sleep(20)
-
-        stored = fast.order(order.cl_ord_id)
-        assert (stored.state.ord_status, stored.state.doubt) == (OrdStatus.NEW, Doubt.NONE)
-        assert state(fast, order, CommandKind.CANCEL) is CommandState.UNKNOWN
-        assert fast.book().stake(BTC, HAND).buy_qty == 1
-
-
-async def test_a_cancel_that_comes_too_late_tells_of_the_fill(fast: Desk) -> None:
-    """Row 30: fills win."""
-    async with sent(fast, ord_type=OrdType.LIMIT, price=D(99), seconds=1) as order:
-        fast.venue.fill(order.cl_ord_id, D(1), D(99))
-        fast.person(lambda tx, now: person.cancel(tx, order.cl_ord_id, "somebody", now))
-        await fast.clock.sleep(5)
-
-        assert fast.order(order.cl_ord_id).state.ord_status is OrdStatus.FILLED
-        assert state(fast, order, CommandKind.CANCEL) is CommandState.REJECTED
-        assert fast.position() == 1
-
-
-async def test_a_cancel_proven_not_sent_is_tried_again_until_it_leaves(fast: Desk) -> None:
-    """A cancel takes risk away: it is not given up after three tries."""
-    fast.venue.cancels.extend([failing(VenueClosed("no route"))] * 7)
-    async with sent(fast, ord_type=OrdType.LIMIT, price=D(99), seconds=1) as order:
-        fast.person(lambda tx, now: person.cancel(tx, order.cl_ord_id, "somebody", now))
-        await fast.clock.sleep(60)
-
-        assert fast.order(order.cl_ord_id).state.ord_status is OrdStatus.CANCELED
-        assert len(fast.sends(order)) == 9
-
-
-@pytest.mark.parametrize("error", [GateClosed(DenyCode.DEADLINE, "late"), Unsupported("no cancels")])
-async def test_a_cancel_that_can_never_leave_is_given_up(fast: Desk, error: Exception) -> None:
-    fast.venue.cancels.extend([failing(error)] * 3)
-    async with sent(fast, ord_type=OrdType.LIMIT, price=D(99), seconds=1) as order:
-        fast.person(lambda tx, now: person.cancel(tx, order.cl_ord_id, "somebody", now))
-        await fast.clock.sleep(60)
-
-        assert state(fast, order, CommandKind.CANCEL) is CommandState.ENDED
-        assert len(fast.venue.cancels) == 2
-
-
-# ----------------------------------------------------------------------------------------------------------- others
-
-
 async def test_before_the_start_commands_wait_in_the_database(fast: Desk) -> None:
     order = fast.buy()
     await fast.clock.sleep(1)
 
     assert fast.venue.asked == []
-    assert state(fast, order) is CommandState.QUEUED
+    assert command_state(fast, order) is CommandState.QUEUED
 
 
 async def test_a_command_of_an_account_without_a_venue_is_left_alone(fast: Desk) -> None:
@@ -561,23 +239,12 @@ async def test_one_that_hangs_holds_up_no_other(fast: Desk) -> None:
         assert fast.venue.accepts == [order.cl_ord_id for order in orders]
 
 
-async def test_a_cancel_that_another_has_sent_is_not_sent_again(fast: Desk) -> None:
-    async with sent(fast, ord_type=OrdType.LIMIT, price=D(99), seconds=1) as order:
-        fast.person(lambda tx, now: person.cancel(tx, order.cl_ord_id, "somebody", now))
-        stale = fast.queued[-1]
-        await fast.clock.sleep(1)
-        fast.sender.offer([stale])
-        await fast.clock.sleep(1)
-
-        assert fast.venue.count("cancel") == 1
-
-
 async def test_stopping_leaves_what_hangs_in_doubt_for_the_next_start(fast: Desk) -> None:
     """Row 11."""
     async with sent(fast, hanging(accept), seconds=1) as order:
         pass
 
-    assert state(fast, order) is CommandState.SENDING
+    assert command_state(fast, order) is CommandState.SENDING
     assert not [task for task in asyncio.all_tasks() if task.get_name() in ("lane", "send")]
 
 

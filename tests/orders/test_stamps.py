@@ -11,7 +11,8 @@ from nightdesk.orders import store
 from nightdesk.orders.stamps import Stamps
 from nightdesk.runtime.clock import VirtualClock
 from nightdesk.runtime.database import to_micros
-from tests.fakes import START, Desk, a_fill, resting
+from tests.desk import Desk
+from tests.samples import START, a_fill, resting
 
 
 def test_a_stamp_is_the_wall_clock_where_that_has_moved_on() -> None:

@@ -17,12 +17,13 @@ from nightdesk.orders.alerts import point_out
 from nightdesk.orders.ledger.store import find_claims
 from nightdesk.portfolio.store import add_reconciliation, open_account, owner_of
 from nightdesk.runtime.store import EventRow
-from tests.fakes import BTC, FAKE, HAND, MAIN, START, D, Desk, a_fill, a_report, an_ask, resting, whole
+from tests.desk import Desk
+from tests.samples import BTC, FAKE, HAND, MAIN, START, D, a_fill, a_report, an_ask, resting, whole
 
 MONEY = st.none() | st.decimals(min_value="-1e12", max_value="1e12", places=10, allow_nan=False)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(MONEY, min_size=6, max_size=6), st.sampled_from([None, *OrdStatus]), st.sampled_from([None, *DenyCode]))
 def test_a_fact_comes_back_whole(
     fast: Desk, money: list[Decimal | None], status: OrdStatus | None, code: DenyCode | None

@@ -45,7 +45,8 @@ class ExchangeBook:
     @classmethod
     def of(cls, lines: Iterable[Mapping[str, Any]]) -> "ExchangeBook":
         """The book after all lines."""
-        book, by_id = cls(), {}
+        book = cls()
+        by_id: dict[str, Placed] = {}
         for line in lines:
             book._add(line, by_id)
         return book

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
 from nightdesk.model.identifiers import ClOrdId
 from nightdesk.orders import store
+from nightdesk.orders.person import settle
 from nightdesk.orders.store import StoredOrder
+from nightdesk.runtime.clock import SystemClock
 from nightdesk.runtime.database import Database, Row, Tx
 from nightdesk.runtime.store import schema_revision
 from nightdesk.venues.paper.ledger import NAME, read_ledger
@@ -22,6 +24,8 @@ from tests.path.alerts import Asked
 from tests.path.oracle import Answered, Verdict, judge, read_answers
 from tests.path.victim import DeskPlan, desk_settings
 from tests.path.zygote import Zygote
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +48,14 @@ class Exchange:
         return [line for line in read_ledger(self.folder / NAME) if line.get("account") in names]
 
 
-def buy(key: str, *, size: str = "0.01", symbol: str = "BTC-USD", **more: object) -> Asked:
+def buy(key: str, *, size: str = "0.01", symbol: str = "BTC-USD", **more: str) -> Asked:
     """A market order to buy."""
     return Asked(key, json.dumps({"symbol": symbol, "side": "buy", "size": size, "id": key, **more}))
 
 
-def rest(key: str, *, size: str = "0.01", price: str = "66000", **more: object) -> Asked:
+def rest(key: str, *, size: str = "0.01", price: str = "66000") -> Asked:
     """An order to buy BTC so far below the market that it rests."""
-    return buy(key, size=size, order_type="limit", price=price, **more)
+    return buy(key, size=size, order_type="limit", price=price)
 
 
 def cancel(key: str, *, symbol: str = "BTC-USD") -> Asked:
@@ -112,11 +116,11 @@ class Scene:
         self.pids.append(pid)
         return pid
 
-    def start_more(self, *asked: Asked, **settings: str) -> int:
+    def start_more(self, *asked: Asked) -> int:
         """The pid of a new life in the place of the running one, which was killed; it asks these things."""
         for pid in tuple(self.pids):
             self.kill(pid)
-        return self.start(*asked, **settings)
+        return self.start(*asked)
 
     def dies(self, pid: int, seconds: float = 5.0) -> bool:
         """True when the process is killed within the time; fails where it ends in another way."""
@@ -153,7 +157,7 @@ class Scene:
 
     # ------------------------------------------------------------------------------------------------- what is seen
 
-    def read(self, work: Callable[[Tx], Any]) -> Any:
+    def read(self, work: Callable[[Tx], Result]) -> Result:
         """What the work read from the desk's database."""
         connection = self.database.connect(read_only=True)
         try:
@@ -166,13 +170,16 @@ class Scene:
         """The rows of a query; none before there is a schema."""
         if not self.database_url and not (self.folder / "desk" / "nightdesk.db").exists():
             return []
-        found: list[Row] = self.read(lambda tx: tx.fetch(sql, params) if schema_revision(tx) is not None else [])
-        return found
+        return self.read(lambda tx: tx.fetch(sql, params) if schema_revision(tx) is not None else [])
 
     def orders(self) -> list[StoredOrder]:
         """All orders, oldest first."""
-        ids = [row[0] for row in self.rows("SELECT cl_ord_id FROM orders ORDER BY created_at, leg")]
-        return [self.read(lambda tx, name=name: store.load_order(tx, ClOrdId(name))) for name in ids]
+        ids = self.rows("SELECT cl_ord_id FROM orders ORDER BY created_at, leg")
+        found = (self._load(row[0]) for row in ids)
+        return [each for each in found if each is not None]
+
+    def _load(self, cl_ord_id: str) -> StoredOrder | None:
+        return self.read(lambda tx: store.load_order(tx, ClOrdId(cl_ord_id)))
 
     def order(self) -> StoredOrder:
         """The one order there is."""
@@ -201,6 +208,14 @@ class Scene:
         """How many requests the exchange saw."""
         return sum(1 for line in self.lines("request") if line["verb"] == verb)
 
+    def abandon(self) -> None:
+        """A person has declared the one order ended; no desk runs meanwhile."""
+        connection = self.database.connect()
+        tx = connection.begin()
+        settle(tx, self.order().order.cl_ord_id, "abandon", "operator", SystemClock().now(), "")
+        connection.commit()
+        connection.close()
+
     def fault(self, kind: str, **rule: object) -> None:
         """The fault is in force for the first account, or has struck."""
         self.exchange.fault(kind, self.account, **rule)
@@ -208,7 +223,7 @@ class Scene:
     def place_by_hand(self, symbol: str, size: str, price: str) -> None:
         """Somebody placed a limit order to buy at the exchange without the desk."""
         body = {"client_id": "", "symbol": symbol, "side": "BUY", "ord_type": "LIMIT", "time_in_force": "GTC"}
-        body |= {"order_qty": size, "price": price, "reduce_only": False}
+        body |= {"order_qty": size, "price": price}
         headers = {"X-Account": self.account}
         answer = httpx2.post(f"{self.exchange.url}/v1/orders", json=body, headers=headers, trust_env=False)
         answer.raise_for_status()

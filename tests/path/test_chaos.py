@@ -18,7 +18,7 @@ KILLS = 25
 @pytest.mark.parametrize(
     ("venue", "seed"), [("A", FIXED), ("B", random.SystemRandom().randrange(2**31))], ids=["A-fixed", "B-random"]
 )
-def test_nothing_is_lost_duplicated_or_unknown_after_many_kills(venue: str, seed: int):
+def test_nothing_is_lost_duplicated_or_unknown_after_many_kills(venue: str, seed: int) -> None:
     """Rows 1 to 19 at random, both classes; the output names the seed."""
     argv = [sys.executable, "-m", "tests.path.chaos", "--n", str(KILLS), "--seed", str(seed), "--class", venue]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=110, cwd=Path(__file__).parents[2], check=False)

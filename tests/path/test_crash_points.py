@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -55,6 +56,10 @@ def died_on_the_way(scene: Scene, pid: int, key: str) -> bool:
     raise AssertionError(scene.told())
 
 
+def answered(scene: Scene, key: str) -> bool:
+    return key in scene.answers()
+
+
 def recovered(deaths: Sequence[Death], asked: Asked) -> None:
     """Every scene's next desk found out what had happened: the sender, who had no answer, asked it again."""
     for first in range(0, len(deaths), AT_ONCE):
@@ -62,13 +67,13 @@ def recovered(deaths: Sequence[Death], asked: Asked) -> None:
         pids = [each.scene.start(*(() if asked.key in each.scene.answers() else (asked,))) for each in group]
         for death, pid in zip(group, pids, strict=True):
             scene = death.scene
-            scene.until(lambda scene=scene: asked.key in scene.answers())
+            scene.until(partial(answered, scene, asked.key))
             scene.clean()
             scene.kill(pid)
 
 
 @pytest.mark.parametrize("venue", ["A", "B"])
-def test_a_new_order_survives_a_kill_at_every_point(open_scene: Open, venue: str):
+def test_a_new_order_survives_a_kill_at_every_point(open_scene: Open, venue: str) -> None:
     """Rows 1 to 7: one intent, one order, one fill, whatever the moment."""
     asked = buy("alert-1")
     deaths = killed_everywhere(lambda: open_scene(venue), asked, POINTS, MOST_PASSAGES)
@@ -86,7 +91,7 @@ def test_a_new_order_survives_a_kill_at_every_point(open_scene: Open, venue: str
 
 
 @pytest.mark.parametrize("venue", ["A", "B"])
-def test_a_cancel_survives_a_kill_at_every_point(open_scene: Open, venue: str):
+def test_a_cancel_survives_a_kill_at_every_point(open_scene: Open, venue: str) -> None:
     """Rows 1 to 7 for a cancel: the resting order ends CANCELED, once."""
 
     def resting() -> Scene:
@@ -108,7 +113,7 @@ def test_a_cancel_survives_a_kill_at_every_point(open_scene: Open, venue: str):
         assert len(death.scene.lines("accept")) == len(death.scene.lines("cancel")) == 1, name
 
 
-def test_recovery_survives_five_kills_in_a_row_at_each_of_its_points(open_scene: Open):
+def test_recovery_survives_five_kills_in_a_row_at_each_of_its_points(open_scene: Open) -> None:
     """Row 8: the same order in doubt, and a desk that dies over and over while it finds out about it."""
     points = [point for point in POINTS if point.startswith("recover.")]
     scenes = []
@@ -127,7 +132,7 @@ def test_recovery_survives_five_kills_in_a_row_at_each_of_its_points(open_scene:
 
 
 @pytest.mark.postgres
-def test_a_new_order_survives_a_kill_at_every_point_on_postgresql(open_scene: Open):
+def test_a_new_order_survives_a_kill_at_every_point_on_postgresql(open_scene: Open) -> None:
     """Rows 1 to 7 once more where the truth lives in another process."""
     asked = buy("alert-1")
     deaths = killed_everywhere(lambda: open_scene("A", postgres=True), asked, POINTS, 1)

@@ -54,7 +54,7 @@ def first(lines: Lines, kind: str) -> int:
     return next(n for n, line in enumerate(lines) if line["kind"] == kind)
 
 
-def test_a_clean_run_is_clean(real: Path, kept: dict[str, Any]):
+def test_a_clean_run_is_clean(real: Path, kept: dict[str, Any]) -> None:
     verdict = ask(real, kept["lines"], kept["answers"])
     assert verdict.findings() == []
     assert (verdict.intents, verdict.orders, verdict.in_doubt) == (4, 3, [])
@@ -105,7 +105,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_an_edited_database_is_found_out(real: Path, kept: dict[str, Any], name: str):
+def test_an_edited_database_is_found_out(real: Path, kept: dict[str, Any], name: str) -> None:
     sql, group = ROWS[name]
     connection = sqlite3.connect(real)
     assert connection.execute(sql).rowcount > 0
@@ -161,18 +161,20 @@ def by_hand(lines: Lines) -> Lines:
         (lambda lines: [line for line in lines if line["kind"] != "accept" and line["kind"] != "fill"], "lost"),
     ],
 )
-def test_an_edited_ledger_is_found_out(real: Path, kept: dict[str, Any], tamper: Callable[[Lines], Lines], group: str):
+def test_an_edited_ledger_is_found_out(
+    real: Path, kept: dict[str, Any], tamper: Callable[[Lines], Lines], group: str
+) -> None:
     verdict = ask(real, tamper(kept["lines"]), kept["answers"])
     assert getattr(verdict, group), verdict.findings()
 
 
 @pytest.mark.parametrize("change", [{"signal_id": "unheard-of"}, {"outcome": "REFUSED"}, {"cl_ord_ids": ("0" * 32,)}])
-def test_an_answer_the_desk_knows_nothing_of_is_lost(real: Path, kept: dict[str, Any], change: dict[str, Any]):
+def test_an_answer_the_desk_knows_nothing_of_is_lost(real: Path, kept: dict[str, Any], change: dict[str, Any]) -> None:
     told = [replace(kept["answers"][0], **change), *kept["answers"][1:]]
     assert ask(real, kept["lines"], told).lost
 
 
-def test_a_torn_last_line_of_the_answers_is_no_answer(tmp_path: Path):
+def test_a_torn_last_line_of_the_answers_is_no_answer(tmp_path: Path) -> None:
     log = tmp_path / "answers.jsonl"
     log.write_text('{"answered": "a", "outcome": "ACCEPTED", "signal_id": "s", "orders": []}\n{"answered": "b", "outc')
     assert [each.key for each in read_answers(log)] == ["a"]

@@ -29,7 +29,7 @@ def audited(scene: Scene) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["duplicate", "reorder"])
-def test_reports_told_twice_or_backwards_count_once(open_scene: Open, kind: str):
+def test_reports_told_twice_or_backwards_count_once(open_scene: Open, kind: str) -> None:
     """Rows 26 and 27: also the fill that is told before the answer to the order."""
     scene = open_scene("A")
     scene.fault(kind, verb="report", times=None, parts=3)
@@ -40,7 +40,7 @@ def test_reports_told_twice_or_backwards_count_once(open_scene: Open, kind: str)
     assert str(scene.position()) == "0.06"
 
 
-def test_a_cancel_that_crosses_a_partial_fill_leaves_the_exact_rest(open_scene: Open):
+def test_a_cancel_that_crosses_a_partial_fill_leaves_the_exact_rest(open_scene: Open) -> None:
     """Row 30: the fill wins, the rest is canceled."""
     scene = open_scene("A")
     resting(scene)
@@ -53,7 +53,7 @@ def test_a_cancel_that_crosses_a_partial_fill_leaves_the_exact_rest(open_scene: 
     scene.clean()
 
 
-def test_a_cancel_that_comes_after_the_fill_finds_the_order_filled(open_scene: Open):
+def test_a_cancel_that_comes_after_the_fill_finds_the_order_filled(open_scene: Open) -> None:
     """Row 30: refused as filled."""
     scene = open_scene("A")
     resting(scene)
@@ -67,7 +67,7 @@ def test_a_cancel_that_comes_after_the_fill_finds_the_order_filled(open_scene: O
 
 
 @pytest.mark.parametrize("kind", ["lost_request", "lost_reply", "hang_after_accept"])
-def test_a_cancel_without_an_answer_is_asked_about_and_sent_again(open_scene: Open, kind: str):
+def test_a_cancel_without_an_answer_is_asked_about_and_sent_again(open_scene: Open, kind: str) -> None:
     """Row 31: the order counts in full until its end is proven."""
     scene = open_scene("A")
     resting(scene)
@@ -78,7 +78,7 @@ def test_a_cancel_without_an_answer_is_asked_about_and_sent_again(open_scene: Op
     assert len(scene.lines("cancel")) == 1
 
 
-def test_a_fill_after_the_cancel_is_booked(open_scene: Open):
+def test_a_fill_after_the_cancel_is_booked(open_scene: Open) -> None:
     """Row 32: also while nobody listens."""
     scene = open_scene("A")
     resting(scene)
@@ -97,7 +97,7 @@ def test_a_fill_after_the_cancel_is_booked(open_scene: Open):
 
 
 @pytest.mark.parametrize("listening", [True, False])
-def test_a_fill_after_a_rejection_is_disputed_and_stops_new_exposure(open_scene: Open, listening: bool):
+def test_a_fill_after_a_rejection_is_disputed_and_stops_new_exposure(open_scene: Open, listening: bool) -> None:
     """Row 33: whether the desk hears it at once or finds it when it starts."""
     scene = open_scene("A")
     scene.fault("reject", text="no")
@@ -116,7 +116,7 @@ def test_a_fill_after_a_rejection_is_disputed_and_stops_new_exposure(open_scene:
 
 
 @pytest.mark.parametrize("listening", [True, False])
-def test_more_than_was_asked_is_booked_and_disputed(open_scene: Open, listening: bool):
+def test_more_than_was_asked_is_booked_and_disputed(open_scene: Open, listening: bool) -> None:
     """Row 34: an overfill is real money."""
     scene = open_scene("A")
     pid = resting(scene)
@@ -132,7 +132,7 @@ def test_more_than_was_asked_is_booked_and_disputed(open_scene: Open, listening:
     assert scene.verdict().clean, scene.verdict().findings()
 
 
-def test_a_fill_told_in_two_ways_is_booked_once_and_disputed(open_scene: Open):
+def test_a_fill_told_in_two_ways_is_booked_once_and_disputed(open_scene: Open) -> None:
     """Row 26: the same exec_id at another price."""
     scene = open_scene("A")
     scene.fault("conflict", verb="report")
@@ -145,7 +145,7 @@ def test_a_fill_told_in_two_ways_is_booked_once_and_disputed(open_scene: Open):
 @pytest.mark.parametrize("partly", [False, True])
 def test_an_exchange_that_forgets_its_book_makes_orders_missing_and_nothing_is_placed_again(
     open_scene: Open, partly: bool
-):
+) -> None:
     """Row 36: not canceled, not placed again; a person decides, and old evidence does not undo that."""
     scene = open_scene("A")
     pid = resting(scene)
@@ -156,13 +156,19 @@ def test_an_exchange_that_forgets_its_book_makes_orders_missing_and_nothing_is_p
     expected = "PARTIALLY_FILLED MISSING" if partly else "NEW MISSING"
     scene.until(lambda: scene.states() == [expected])
     scene.kill(pid)
-    scene.start()
+    pid = scene.start()
     time.sleep(1.5)
     assert scene.states() == [expected]
+    scene.kill(pid)
+    scene.abandon()
+    decided = scene.states()
+    scene.start()
+    time.sleep(2.5)
+    assert scene.states() == decided == ["CANCELED NONE" if partly else "DENIED NONE"]
     assert scene.requests() == len(scene.lines("accept")) == 1
 
 
-def test_a_position_nobody_ordered_turns_the_account_to_reducing(open_scene: Open):
+def test_a_position_nobody_ordered_turns_the_account_to_reducing(open_scene: Open) -> None:
     """Row 38: named, recorded, and not corrected in silence."""
     scene = open_scene("A")
     scene.start(buy("k"))
@@ -173,7 +179,7 @@ def test_a_position_nobody_ordered_turns_the_account_to_reducing(open_scene: Ope
     assert str(scene.position("ETH-USD")) == "0"
 
 
-def test_an_order_placed_by_hand_at_the_exchange_is_unknown_and_said_so(open_scene: Open):
+def test_an_order_placed_by_hand_at_the_exchange_is_unknown_and_said_so(open_scene: Open) -> None:
     """Row 39: never adopted in silence."""
     scene = open_scene("A")
     scene.start(buy("k"))

@@ -32,7 +32,7 @@ def store_locked(scene: Scene) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("point", ["accept.after_commit", "send.after_commit", "send.answered:1", "send.answered:2"])
-def test_a_kill_between_two_legs_leaves_one_order_for_each(open_scene: Open, point: str):
+def test_a_kill_between_two_legs_leaves_one_order_for_each(open_scene: Open, point: str) -> None:
     """Row 9: one leg may be done, the other not even sent."""
     scene = open_scene("A", accounts=2)
     assert scene.dies(scene.start(buy("k"), crash_at=point))
@@ -43,7 +43,7 @@ def test_a_kill_between_two_legs_leaves_one_order_for_each(open_scene: Open, poi
 
 
 @pytest.mark.parametrize("venue", ["A", "B"])
-def test_a_desk_told_to_stop_drains_and_the_next_one_finds_the_rest(open_scene: Open, venue: str):
+def test_a_desk_told_to_stop_drains_and_the_next_one_finds_the_rest(open_scene: Open, venue: str) -> None:
     """Row 11: an answer under way is waited for, one that does not come is left in doubt."""
     scene = open_scene(venue, accounts=2)
     scene.fault("late_accept", delay=0.9)
@@ -61,7 +61,7 @@ def test_a_desk_told_to_stop_drains_and_the_next_one_finds_the_rest(open_scene: 
 
 
 @pytest.mark.parametrize("venue", ["A", "B"])
-def test_a_desk_that_was_frozen_in_the_middle_goes_on_without_a_second_order(open_scene: Open, venue: str):
+def test_a_desk_that_was_frozen_in_the_middle_goes_on_without_a_second_order(open_scene: Open, venue: str) -> None:
     """Row 12: SIGSTOP for longer than an order is valid, then SIGCONT."""
     scene = open_scene(venue)
     scene.fault("hang_after_accept")
@@ -90,20 +90,20 @@ def freeze_between_transactions(scene: Scene, pid: int) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_a_frozen_desk_whose_place_was_taken_sends_nothing_more(open_scene: Open):
+def test_a_frozen_desk_whose_place_was_taken_sends_nothing_more(open_scene: Open) -> None:
     """Rows 12 and 64: its lease has ended, another desk works; what it still tries is refused."""
     scene = open_scene("A", postgres=True)
     old = scene.start(seed=1, pause=0.2)
     scene.until(lambda: len(scene.lines("accept")) > 5)
     freeze_between_transactions(scene, old)
     shutil.copytree(scene.folder / "desk", scene.folder / "other", ignore=shutil.ignore_patterns("*.lock", "HALT"))
-    other = {"runtime__data": str(scene.folder / "other")}
-    early = scene.start(**other)
+    other = str(scene.folder / "other")
+    early = scene.start(runtime__data=other)
     assert scene.zygote.ended(early, 8.0) == 1, "a desk took the place of one whose lease had not ended"
     scene.pids.remove(early)
     assert "another desk holds this database" in scene.errors()
     time.sleep(10.0)
-    new = scene.start(rest("from-the-new-desk"), **other)
+    new = scene.start(rest("from-the-new-desk"), runtime__data=other)
     scene.until(lambda: "from-the-new-desk" in scene.answers())
     before = len(scene.lines("request"))
     os.kill(old, signal.SIGCONT)
@@ -114,7 +114,7 @@ def test_a_frozen_desk_whose_place_was_taken_sends_nothing_more(open_scene: Open
     scene.stop(new)
 
 
-def test_an_order_that_waited_past_its_deadline_is_never_sent(open_scene: Open):
+def test_an_order_that_waited_past_its_deadline_is_never_sent(open_scene: Open) -> None:
     """Row 48: the desk was down for too long."""
     scene = open_scene("A", orders__deadline_market="0.5")
     assert scene.dies(scene.start(buy("k"), crash_at="accept.after_commit"))
@@ -128,7 +128,7 @@ def test_an_order_that_waited_past_its_deadline_is_never_sent(open_scene: Open):
     assert scene.requests() == 0
 
 
-def test_an_order_in_doubt_past_its_deadline_is_proven_absent_and_not_sent_again(open_scene: Open):
+def test_an_order_in_doubt_past_its_deadline_is_proven_absent_and_not_sent_again(open_scene: Open) -> None:
     """Rows 4 and 48: nobody wants it any more, and nobody guesses whether it is there."""
     scene = open_scene("A", orders__deadline_market="0.3", orders__probe_after="0.5")
     scene.fault("lost_request")
@@ -141,7 +141,7 @@ def test_an_order_in_doubt_past_its_deadline_is_proven_absent_and_not_sent_again
     assert scene.requests() == 0
 
 
-def test_a_second_desk_on_one_directory_is_refused_and_told_by_whom(open_scene: Open):
+def test_a_second_desk_on_one_directory_is_refused_and_told_by_whom(open_scene: Open) -> None:
     """Row 63: one sender in the ledger."""
     scene = open_scene("A")
     first = scene.start(buy("k"))
@@ -156,7 +156,7 @@ def test_a_second_desk_on_one_directory_is_refused_and_told_by_whom(open_scene: 
 
 
 @pytest.mark.slow
-def test_an_answer_that_cannot_be_written_does_not_leave_the_order_on_its_way_for_ever(open_scene: Open):
+def test_an_answer_that_cannot_be_written_does_not_leave_the_order_on_its_way_for_ever(open_scene: Open) -> None:
     """Rows 51 and 53: the database takes no write while the doubt is due; it is settled once it takes some again."""
     scene = open_scene("A")
     scene.fault("hang_after_accept", taken=False)
@@ -173,7 +173,7 @@ def test_an_answer_that_cannot_be_written_does_not_leave_the_order_on_its_way_fo
 @pytest.mark.slow
 def test_the_stream_is_opened_again_though_the_store_says_no_meanwhile(
     open_scene: Open, zygote: Zygote, tmp_path: Path
-):
+) -> None:
     """Rows 28 and 51: an exchange that restarts while nothing can be written is listened to again afterwards."""
     folder = tmp_path / "own"
     pid = zygote.exchange(ExchangePlan(folder=str(folder), paper=PAPER))
@@ -198,10 +198,10 @@ def test_the_stream_is_opened_again_though_the_store_says_no_meanwhile(
 
 
 @pytest.mark.slow
-def test_a_busy_desk_is_not_mistaken_for_a_mismatch(open_scene: Open):
+def test_a_busy_desk_is_not_mistaken_for_a_mismatch(open_scene: Open) -> None:
     """Row 38, the other side: with orders always under way both sides never stand still, and nothing is wrong."""
     scene = open_scene("A", accounts=2)
-    pid = scene.start(seed=3, senders=8, pause=0.05)
+    pid = scene.start(seed=3, senders=10, pause=0.06)
     for _ in range(12):
         time.sleep(0.5)
         assert scene.trading() in ("ACTIVE", "RECONCILING"), scene.rows("SELECT state_reason FROM accounts")

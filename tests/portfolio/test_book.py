@@ -10,7 +10,7 @@ from nightdesk.model.enums import Side, TradingState
 from nightdesk.model.identifiers import OPERATOR, Sleeve
 from nightdesk.model.position import Change
 from nightdesk.portfolio.book import AccountBook
-from tests.fakes import BTC, ETH, FAKE, HAND, MAIN, D
+from tests.samples import BTC, ETH, FAKE, HAND, MAIN, D
 
 OTHER = Sleeve("other")
 QTY = st.sampled_from([D(0), D("0.5"), D(1), D(3)])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightdesk.model.position import Change, Position, apply_change
-from tests.fakes import BTC, HAND, MAIN, D
+from tests.samples import BTC, HAND, MAIN, D
 
 FLAT = Position(account_id=MAIN, symbol=BTC, sleeve=HAND)
 TINY = D("1e-15")

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from nightdesk.model.denial import Denied
-from nightdesk.model.enums import Side, TradingState
+from nightdesk.model.enums import OrdType, Side, TimeInForce, TradingState
 from nightdesk.model.identifiers import OPERATOR, Sleeve, Symbol
 from nightdesk.model.market import Quote
 from nightdesk.model.order import Order
@@ -16,7 +16,7 @@ from nightdesk.portfolio.book import AccountBook
 from nightdesk.risk.checks import judge
 from nightdesk.risk.config import RiskConfig
 from nightdesk.risk.proposal import Approved, Proposal
-from tests.fakes import ABLE, BTC, ETH, FAKE, HAND, MAIN, START, WIDE, D, a_quote, an_instrument, an_order
+from tests.samples import ABLE, BTC, ETH, FAKE, HAND, MAIN, START, WIDE, D, a_quote, an_instrument, an_order
 
 QUOTE = a_quote("100")
 
@@ -101,3 +101,10 @@ def passes(*args: Any, **changed: Any) -> Approved:
 
 def a_sell(qty: str = "1", **changed: Any) -> Order:
     return an_order(side=Side.SELL, order_qty=D(qty), **changed)
+
+
+def limits(**changed: Any) -> RiskConfig:
+    return replace(WIDE, **changed)
+
+
+BARE = Capabilities(ord_types=frozenset({OrdType.MARKET, OrdType.LIMIT}), times_in_force=frozenset({TimeInForce.GTC}))

@@ -12,9 +12,8 @@ from nightdesk.model.order import Order
 from nightdesk.model.position import Change
 from nightdesk.risk.config import SymbolLimits
 from nightdesk.risk.proposal import Approved
-from tests.fakes import BTC, ETH, D, a_quote, an_order
-from tests.risk.judging import a_book, judged
-from tests.risk.test_checks import limits
+from tests.risk.judging import a_book, judged, limits
+from tests.samples import BTC, ETH, D, a_quote, an_order
 
 MIDS = {BTC: D(100), ETH: D(10)}
 MOST_BTC, MOST_SYMBOL, MOST_TOTAL, MOST_OPEN = D(800), D(1000), D(1500), D(1800)
@@ -101,4 +100,4 @@ class Trading(RuleBasedStateMachine):
 
 
 TestTrading = Trading.TestCase
-TestTrading.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestTrading.settings = settings(max_examples=60, stateful_step_count=40)

@@ -11,7 +11,7 @@ from nightdesk.model.instrument import TradingHours
 from nightdesk.risk.checks import market_hours
 from nightdesk.risk.config import RiskConfig
 from nightdesk.risk.proposal import Mark
-from tests.fakes import an_instrument, an_order
+from tests.samples import an_instrument, an_order
 
 HOURS = TradingHours(zone="America/New_York", opens=time(9, 30), closes=time(16))
 

@@ -10,7 +10,7 @@ from nightdesk.model.denial import DenyCode
 from nightdesk.model.errors import Refused
 from nightdesk.model.signal import Size, SizeUnit
 from nightdesk.risk.sizing import quantity_of
-from tests.fakes import D, an_instrument
+from tests.samples import D, an_instrument
 
 LOT = an_instrument(lot_size=D("0.01"), tick_size=D("0.5"))
 

@@ -84,6 +84,7 @@ def run_desk(*, data: Path, port: int | None, config: Path | None, market: str |
     """The desk runs until SIGTERM or SIGINT."""
     settings = settings_of(data=data, port=port, config=config, market=market)
     run_with(settings, env=os.environ, quiet=sys.stderr.isatty())
+    sys.stdout.write("Nightdesk has stopped. What it took is on disk, and the next start goes on from there.\n")
 
 
 def run_with(

@@ -3,7 +3,7 @@
 import sys
 
 from nightdesk.cli.commands import app
-from nightdesk.cli.words import EXIT_USAGE, fail
+from nightdesk.cli.words import EXIT_FAILED, fail
 
 __all__ = ["app", "main"]
 
@@ -15,6 +15,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        sys.exit(EXIT_USAGE)
+        sys.exit(EXIT_FAILED)
     except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence
         fail(error)
