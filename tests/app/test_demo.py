@@ -55,12 +55,20 @@ def test_every_alert_of_a_round_ends_as_it_says_it_should(stage: Desk, seed: int
         # Fired one after the other, as over a minute, because {{timenow}} counts whole seconds.
         body = body if alert.again else alert.body(now + timedelta(seconds=2 * number), WEBHOOK)
         answer = stage.alert(_young(alert, body))
-        if (answer.status, answer.code) != ANSWERS[alert.expect]:
+        if answer.status == 202:
+            wait_for(lambda done=answer: _sent(stage, done.signal_id), "the orders to be sent")
+        # Whether there is something left to leave depends on whether a limit order has filled by now.
+        nothing_left = alert.form == "TradersPost exit" and answer.code == "NO_ACTION"
+        if (answer.status, answer.code) != ANSWERS[alert.expect] and not nothing_left:
             wrong.append((alert.form, alert.expect, answer.status, answer.code, answer.fields.get("error")))
     assert wrong == []
     wait_for(lambda: not stage.get("/api/orders?status=IN_DOUBT")["orders"], "no order to be in doubt")
     states = {each["ord_status"] for each in stage.get("/api/orders?limit=500")["orders"]}
     assert states <= {"FILLED", "NEW", "PARTIALLY_FILLED", "DENIED", "PENDING_NEW", "EXPIRED", "CANCELED"}
+
+
+def _sent(one: Desk, signal_id: str) -> bool:
+    return "PENDING_NEW" not in {each["ord_status"] for each in one.signal(signal_id)["orders"]}
 
 
 def _young(alert: Alert, body: bytes) -> bytes:

@@ -105,6 +105,7 @@ def test_a_frozen_desk_whose_place_was_taken_sends_nothing_more(open_scene: Open
     time.sleep(10.0)
     new = scene.start(rest("from-the-new-desk"), runtime__data=other)
     scene.until(lambda: "from-the-new-desk" in scene.answers())
+    scene.until(lambda: not scene.rows("SELECT 1 FROM commands WHERE state IN ('QUEUED', 'SENDING', 'UNKNOWN')"))
     before = len(scene.lines("request"))
     os.kill(old, signal.SIGCONT)
     time.sleep(1.0)

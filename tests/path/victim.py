@@ -5,6 +5,7 @@ A parent that has no threads and has called `preload` forks one in milliseconds.
 
 import asyncio
 import contextlib
+import ctypes
 import importlib
 import json
 import os
@@ -39,6 +40,7 @@ from nightdesk.venues.paper.server import serve
 from tests.path.alerts import Asked, make_alert
 
 HOOK = "tradingview"
+_SET_PARENT_DEATH_SIGNAL = 1
 DEADLY = 120
 """Seconds after which any process of these tests ends by itself, so that none outlives a parent that was killed."""
 
@@ -209,6 +211,7 @@ def fork(work: Callable[[], None], errors: Path, *, lives: int = DEADLY) -> int:
     code = 1
     try:
         os.setsid()
+        _die_with_parent()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.alarm(lives)
@@ -224,6 +227,12 @@ def fork(work: Callable[[], None], errors: Path, *, lives: int = DEADLY) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _die_with_parent() -> None:
+    """Where the kernel can do it, a child is killed when its parent ends, however that happened."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def fork_exchange(plan: ExchangePlan) -> int:
