@@ -27,7 +27,7 @@ run: setup  ## run the desk on its own data, kept in data/
 	$(BIN)/nightdesk run --data data
 
 test: setup  ## run the tests (ARGS="-k stops -x")
-	@$(BIN)/pytest -n 2 -rs $(ARGS) || { code=$$?; \
+	@$(BIN)/pytest -n 2 --dist loadfile -rs $(ARGS) || { code=$$?; \
 	    [ $$code -ne 5 ] || echo 'No test was collected: tests/ is empty, or ARGS selects nothing.' >&2; exit $$code; }
 
 check: setup  ## lint, types and the direction of imports

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from bench import servers
-from nightdesk.app.core import Core, open_core
+from nightdesk.app.order_path import OrderPath, open_order_path
 from nightdesk.market.board import PriceBoard
 from nightdesk.market.feed import open_feed
 from nightdesk.model.enums import OrdType, Side
@@ -40,7 +40,7 @@ def measure() -> list[str]:
             _fill(Path(folder))
         os.waitpid(child, 0)
         began = time.perf_counter()
-        core, _ = _core(Path(folder))
+        core, _ = _opened(Path(folder))
         core.start()
         ready = time.perf_counter() - began
         while _count(core, "doubt <> 'NONE'"):
@@ -57,7 +57,7 @@ def _settings(folder: Path) -> Settings:
     return load(file=file, env={}, overrides={"runtime.data": str(folder / "data")})
 
 
-def _core(folder: Path) -> tuple[Core, PaperExchange]:
+def _opened(folder: Path) -> tuple[OrderPath, PaperExchange]:
     settings, clock = _settings(folder), SystemClock()
     feed, prices = open_feed("simulated", settings.market), PriceBoard()
     (folder / "paper").mkdir(exist_ok=True)
@@ -69,17 +69,17 @@ def _core(folder: Path) -> tuple[Core, PaperExchange]:
         ledger=Ledger(folder / "paper" / NAME),
     )
     venues: dict[AccountId, Venue] = {ACCOUNT: PaperVenue(exchange, ACCOUNT, clock=clock)}
-    return open_core(settings, clock=clock, feed=feed, venues=venues), exchange
+    return open_order_path(settings, clock=clock, feed=feed, venues=venues), exchange
 
 
-def _count(core: Core, which: str) -> int:
-    # Only constants of this file get here.
+def _count(core: OrderPath, which: str) -> int:
+    # lint: allow sql-built: only constants of this file get here
     return int(core.reader.run(lambda tx: tx.fetch("SELECT COUNT(*) FROM orders WHERE " + which))[0][0])
 
 
 def _fill(folder: Path) -> None:
     """A desk with all these orders dies without a word."""
-    core, exchange = _core(folder)
+    core, exchange = _opened(folder)
     core.start()
     time.sleep(0.5)
     make = _maker(core)
@@ -94,7 +94,7 @@ def _fill(folder: Path) -> None:
     os._exit(9)
 
 
-def _maker(core: Core) -> Callable[[], Intent]:
+def _maker(core: OrderPath) -> Callable[[], Intent]:
     venue = core.venues[ACCOUNT]
     listed = core.feed.instruments(VenueId("paper"))
     listing = Listing(account_id=ACCOUNT, venue=venue.venue, capabilities=venue.capabilities, instruments=listed)
@@ -109,5 +109,5 @@ def _maker(core: Core) -> Callable[[], Intent]:
     return make
 
 
-async def _place(core: Core, make: Callable[[], Intent], count: int) -> Sequence[object]:
+async def _place(core: OrderPath, make: Callable[[], Intent], count: int) -> Sequence[object]:
     return await asyncio.gather(*(core.writer.run(core.accept, make()) for _ in range(count)))

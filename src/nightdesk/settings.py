@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from nightdesk.market.config import MarketConfig
+from nightdesk.model.errors import Refused
 from nightdesk.model.identifiers import EXTERNAL
 from nightdesk.orders.config import OrdersConfig
 from nightdesk.risk.config import RiskConfig
@@ -30,6 +31,7 @@ from nightdesk.runtime.config_entries import (
 from nightdesk.runtime.config_tree import Amount, Pattern
 from nightdesk.runtime.config_values import Shape
 from nightdesk.sources.config import HookConfig
+from nightdesk.sources.tradingview.intake import ask_of_code
 from nightdesk.venues.paper.config import PaperConfig
 from nightdesk.web.config import WebConfig
 
@@ -220,6 +222,12 @@ def _unsafe(settings: Settings) -> Iterable[Problem]:
     yield from _unsafe_bind(settings)
     yield from _unsafe_proxies(settings)
     for name, hook in settings.hooks.items():
+        for code, text in hook.codes.items():
+            try:
+                ask_of_code(text)
+            except Refused as error:
+                words = f"{code} must stand for one order, like symbol=BTC-USD side=buy size=0.01; {error.text}"
+                yield _problem(settings, ("hooks", name, "codes"), words)
         for venue in hook.venues:
             if venue not in settings.venues:
                 known = ", ".join(settings.venues)

@@ -242,11 +242,6 @@ def test_two_writers_at_once_take_a_signal_once(postgresql: Database, tmp_path: 
     desk.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the writer gives ClaimLost to the caller instead of running the loser again; only two desks over one"
-    " database, each with accounts of its own, can come to that",
-)
 @pytest.mark.postgres
 def test_two_writers_over_different_accounts_take_a_signal_once_too(postgresql: Database, tmp_path: Path) -> None:
     """Row 72: no common account lock orders them, so the claim itself has to. The loser is run again as a repeat."""

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psycopg
 
-from nightdesk.app.core import Core, open_core
+from nightdesk.app.order_path import OrderPath, open_order_path
 from nightdesk.market.board import PriceBoard
 from nightdesk.market.feed import open_feed
 from nightdesk.model.errors import VenueError
@@ -114,7 +114,7 @@ def run_desk(plan: DeskPlan) -> None:
     log = os.open(plan.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     # Blocked before any thread starts, so that only `sigwait` below takes them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    core = open_core(settings_of(plan))
+    core = open_order_path(settings_of(plan))
     opened = time.monotonic()
     core.start()
     started = time.monotonic()
@@ -126,7 +126,7 @@ def run_desk(plan: DeskPlan) -> None:
     _note(log, {"down": os.getpid()})
 
 
-async def _ask(core: Core, plan: DeskPlan, log: int) -> None:
+async def _ask(core: OrderPath, plan: DeskPlan, log: int) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
@@ -150,7 +150,7 @@ async def _ask(core: Core, plan: DeskPlan, log: int) -> None:
     await asyncio.gather(*senders, return_exceptions=True)
 
 
-def _source(core: Core) -> TradingViewSource:
+def _source(core: OrderPath) -> TradingViewSource:
     listings = [
         Listing(
             account_id=account_id,
@@ -172,7 +172,7 @@ def _source(core: Core) -> TradingViewSource:
 
 
 async def _keep_sending(
-    core: Core, source: TradingViewSource, rng: random.Random, prefix: str, plan: DeskPlan, log: int
+    core: OrderPath, source: TradingViewSource, rng: random.Random, prefix: str, plan: DeskPlan, log: int
 ) -> None:
     venues, number = tuple(core.settings.venues), 0
     while True:
@@ -181,7 +181,7 @@ async def _keep_sending(
         await asyncio.sleep(rng.expovariate(1 / plan.pause))
 
 
-async def _send(core: Core, source: TradingViewSource, asked: Asked, log: int) -> None:
+async def _send(core: OrderPath, source: TradingViewSource, asked: Asked, log: int) -> None:
     _note(log, {"asked": asked.key, "body": asked.body})
     try:
         taken = await source.take(HOOK, asked.body.encode(), idempotency_key=None, received_at=core.clock.now())
@@ -263,7 +263,7 @@ def preload(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
     def scout() -> None:
-        core = open_core(load(env={}, overrides={"runtime.data": str(folder / "desk"), **QUICK}))
+        core = open_order_path(load(env={}, overrides={"runtime.data": str(folder / "desk"), **QUICK}))
         core.start()
         remote = PaperRemote(PaperConfig(url="http://127.0.0.1:9"), AccountId("scout"), clock=core.clock)
         with contextlib.suppress(VenueError):

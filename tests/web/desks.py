@@ -189,6 +189,7 @@ def make_desk(
         instruments={VenueId("paper"): [replace(instrument, symbol=Symbol(name)) for name in symbols]},
         hooks=tuple(hooks),
         take_alert=calls.take_alert,
+        refuse_alert=calls.refuse_alert,
         body_tokens=tokens_in,
         place=calls.place,
         cancel=calls.cancel,

@@ -1,1 +1,1 @@
-"""The composition root: the only list of concrete things. `core` is the desk itself, `desk` adds the web to it."""
+"""The composition root, the only list of concrete things: `order_path` is the desk, `desk` adds the web to it."""

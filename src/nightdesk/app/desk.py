@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nightdesk import __version__
-from nightdesk.app.core import Core
+from nightdesk.app.order_path import OrderPath
 from nightdesk.app.venues import answer_by_hand
 from nightdesk.model.enums import TradingState
-from nightdesk.model.errors import VenueError
+from nightdesk.model.errors import Refused, VenueError
 from nightdesk.model.identifiers import AccountId, SignalId, Symbol, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.orders.controls import Controls, PersonAnswer
@@ -39,7 +39,7 @@ class _Sources:
 class OpenDesk:
     """A started core with sources and controls, offering itself to the web as `desk`."""
 
-    def __init__(self, core: Core, tokens: Tokens) -> None:
+    def __init__(self, core: OrderPath, tokens: Tokens) -> None:
         self._core = core
         self._started_at = core.clock.now()
         self._started = core.clock.monotonic()
@@ -109,6 +109,9 @@ class OpenDesk:
         self._last_signal_at = received_at
         return await self._sources.alerts.take(hook, raw, idempotency_key=idempotency_key, received_at=received_at)
 
+    async def _refuse(self, hook: str, why: Refused, received_at: datetime) -> SignalId:
+        return (await self._sources.alerts.refuse(hook, why, received_at=received_at)).signal_id
+
     async def _place(self, asked: PersonOrder) -> Acceptance:
         core = self._core
         now, version = core.clock.now(), core.settings.version
@@ -145,6 +148,7 @@ class OpenDesk:
             instruments=self.instruments,
             hooks=tuple(core.settings.hooks),
             take_alert=self._take,
+            refuse_alert=self._refuse,
             body_tokens=body_tokens,
             place=self._place,
             cancel=self.controls.cancel,
@@ -246,7 +250,7 @@ def _asking(account_id: AccountId) -> Callable[[Heart], Awaitable[Sequence[Instr
     return lambda heart: heart.venues[account_id].instruments()
 
 
-def _market(core: Core) -> Component:
+def _market(core: OrderPath) -> Component:
     now, limit = core.clock.now(), core.settings.market.stale_after
     stale = [
         symbol

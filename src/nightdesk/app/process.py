@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nightdesk import __version__
-from nightdesk.app.core import Core, loop_factory, open_core
 from nightdesk.app.desk import OpenDesk
+from nightdesk.app.order_path import OrderPath, loop_factory, open_order_path
 from nightdesk.app.terminal import desk_logs, hush_server
 from nightdesk.model.errors import NightdeskError
 from nightdesk.runtime.redact import Redactor
@@ -32,7 +32,7 @@ ADDRESS = "address"
 
 
 Beside = Callable[[int, Tokens, OpenDesk], Coroutine[object, object, None]]
-Announce = Callable[[Core, Tokens, int], None]
+Announce = Callable[[OrderPath, Tokens, int], None]
 
 
 class CannotListen(NightdeskError):
@@ -52,7 +52,7 @@ def settings_of(*, data: Path, port: int | None, config: Path | None, market: st
     return load(file=config, overrides={key: str(value) for key, value in given.items() if value is not None})
 
 
-def announce(core: Core, tokens: Tokens, port: int) -> None:
+def announce(core: OrderPath, tokens: Tokens, port: int) -> None:
     """Where the desk is, and once, at the first start, its tokens."""
     address = f"http://{_in_url(core.settings.web.host)}:{port}"
     venues = ", ".join(f"{name} ({venue.kind})" for name, venue in core.settings.venues.items() if venue.enabled)
@@ -98,7 +98,7 @@ def run_with(
     """A desk with these settings runs until SIGTERM or SIGINT; `beside` runs next to its web server.
 
     Call it in the main thread: signals arrive there. Quiet: of the log only warnings are on the terminal. Raises what
-    `open_core` raises, CannotListen, Fenced, and HeartStopped where the desk ended without being told to.
+    `open_order_path` raises, CannotListen, Fenced, and HeartStopped where the desk ended without being told to.
     """
     data = settings.runtime.data
     _check_tls(settings.web)
@@ -115,7 +115,7 @@ def run_with(
         _reason_in_log(),
     ):
         hush_server()
-        core = open_core(settings)
+        core = open_order_path(settings)
         redactor.register(core.install.key)
         try:
             core.start()
@@ -140,7 +140,7 @@ def _reason_in_log() -> Iterator[None]:
         raise
 
 
-async def _until_told(core: Core, work: Callable[[], Coroutine[object, object, None]]) -> None:
+async def _until_told(core: OrderPath, work: Callable[[], Coroutine[object, object, None]]) -> None:
     """The work runs until SIGTERM, SIGINT or the end of the heart; then it was cancelled and has ended."""
     loop = asyncio.get_running_loop()
     working = loop.create_task(work())
@@ -156,7 +156,7 @@ async def _until_told(core: Core, work: Callable[[], Coroutine[object, object, N
         await working
 
 
-def _whether_told(core: Core) -> None:
+def _whether_told(core: OrderPath) -> None:
     """Raises what ended the heart, where the heart ended first."""
     if not core.ended.done():
         return
@@ -166,7 +166,7 @@ def _whether_told(core: Core) -> None:
     raise HeartStopped("the part that sends orders has stopped; start the desk again, it finds out what is open")
 
 
-async def _serve(core: Core, tokens: Tokens, beside: Beside | None, announce: Announce) -> None:
+async def _serve(core: OrderPath, tokens: Tokens, beside: Beside | None, announce: Announce) -> None:
     opened = OpenDesk(core, tokens)
     await opened.list_venues()
     app = build_app(opened.desk)

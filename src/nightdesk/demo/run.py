@@ -13,8 +13,8 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from nightdesk.app.core import Core
 from nightdesk.app.desk import OpenDesk
+from nightdesk.app.order_path import OrderPath
 from nightdesk.app.process import run_with, settings_of, signals
 from nightdesk.demo.alerts import alerts
 from nightdesk.demo.play import Delivery, play
@@ -72,7 +72,7 @@ def _run(settings: Settings, told: Counter[str], *, seconds: float | None, kept:
         finally:
             playing.cancel()
 
-    def announce(core: Core, tokens: Tokens, port: int) -> None:
+    def announce(core: OrderPath, tokens: Tokens, port: int) -> None:
         _say(_welcome(core, tokens, port, kept=kept))
 
     run_with(
@@ -84,7 +84,7 @@ def _run(settings: Settings, told: Counter[str], *, seconds: float | None, kept:
     )
 
 
-def _welcome(core: Core, tokens: Tokens, port: int, *, kept: bool) -> list[str]:
+def _welcome(core: OrderPath, tokens: Tokens, port: int, *, kept: bool) -> list[str]:
     """Where the page is, what opens it, what will be seen there, and how to take part."""
     address = f"http://{core.settings.web.host}:{port}"
     place = core.data / "tokens.json"
@@ -109,7 +109,7 @@ def _welcome(core: Core, tokens: Tokens, port: int, *, kept: bool) -> list[str]:
     return lines
 
 
-def _example(core: Core) -> tuple[str, str]:
+def _example(core: OrderPath) -> tuple[str, str]:
     """A symbol of this market, and a quantity of it that no limit minds."""
     one = core.feed.instruments(VenueId("paper"))[0]
     quote = core.board.quote(one.symbol)

@@ -52,7 +52,7 @@ def flaw(quote: Quote) -> str | None:
 
 
 class PriceBoard:
-    """Implements `model.market.Prices`. One thread writes; any thread reads without waiting.
+    """The newest price of every symbol (`model.market.Prices`): one thread writes, any reads without waiting.
 
     Readers see whole values only: what they read is replaced, never changed in place.
     """

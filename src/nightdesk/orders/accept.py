@@ -35,11 +35,12 @@ from nightdesk.runtime.clock import Clock
 from nightdesk.runtime.crashpoints import reached
 from nightdesk.runtime.database import Tx, to_micros
 from nightdesk.runtime.store import add_events
+from nightdesk.runtime.writer import Again
 
 ZERO = Decimal(0)
 
 
-class ClaimLost(Exception):
+class ClaimLost(Again):
     """Another process claimed the same signal first; run again, this one is seen to be the repeat."""
 
 

@@ -1,5 +1,6 @@
 """What people may do to the desk: cancel, answer, settle, halt and resume. Every one of them is on the audit chain."""
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
@@ -145,8 +146,7 @@ class Controls:
             await self._heart.ask(lambda _: self._cancel_unrecorded([each.order for each in entries], actor))
 
     async def _cancel_unrecorded(self, orders: Sequence[Order], actor: str) -> None:
-        for order in orders:
-            await self._emergency.cancel(order, actor)
+        await asyncio.gather(*(self._emergency.cancel(order, actor) for order in orders))
 
     def _record_halt(self, tx: Tx, reason: str, actor: str, now: datetime) -> Outcome:
         write_halt(tx, HaltRow(scope=GLOBAL, halted=True, reason=reason, actor=actor, at=to_micros(now)))

@@ -111,8 +111,14 @@ def settle(tx: Tx, cl_ord_id: ClOrdId, action: str, actor: str, now: datetime, t
 
 
 def answered(tx: Tx, cl_ord_id: ClOrdId, report: ExecutionReport, actor: str, now: datetime) -> Outcome:
-    """The report of a venue that a person stands for is among the order's facts."""
+    """The report of a venue that a person stands for is among the order's facts.
+
+    Raises Refused ORDER_ENDED for more than is left: a person who answers twice means one answer.
+    """
     stored = required(tx, cl_ord_id)
+    if report.last_qty is not None and report.last_qty > stored.state.leaves_qty:
+        left = format(stored.state.leaves_qty.normalize(), "f")
+        raise Refused(DenyCode.ORDER_ENDED, f"only {left} of the order is left to fill", field="qty")
     for fact in facts_of(report, stamp=next_stamp(tx, stored, now), at=now, origin=actor):
         _weigh(tx, stored, fact, now)
     return Outcome(subjects=(cl_ord_id, stored.order.signal_id))
@@ -144,7 +150,9 @@ def entries_at_venues(tx: Tx, account_ids: Collection[AccountId]) -> list[Stored
         stored
         for account_id in sorted(account_ids)
         for stored in store.open_orders(tx, account_id)
-        if not stored.order.closing and stored.order.sleeve != "EXTERNAL" and stored.state.order_id is not None
+        if not stored.order.closing
+        and stored.order.sleeve != "EXTERNAL"
+        and (stored.state.order_id is not None or stored.state.doubt is not Doubt.NONE)
     ]
 
 

@@ -166,7 +166,8 @@ def price_collar(p: Proposal, limits: RiskConfig) -> Denied | Mark | None:
     aggressive = p.order.price if p.order.ord_type in (OrdType.LIMIT, OrdType.STOP_LIMIT) else None
     if aggressive is not None:
         worst, which = (aggressive - mid) * p.order.side.sign / mid * HUNDRED, "the price"
-    if p.signal_px is not None:
+    # How far the market has moved since the signal is a reason not to open; it is none not to get out.
+    if p.signal_px is not None and not p.reduces:
         off = abs(p.signal_px - mid) / mid * HUNDRED
         if off > worst:
             worst, which = off, "the signal's price"

@@ -11,7 +11,6 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from nightdesk.runtime import store
@@ -25,6 +24,7 @@ from nightdesk.runtime.database import (
     StoreUnavailable,
     Tx,
 )
+from nightdesk.runtime.jobs import Job, answer, fail
 from nightdesk.runtime.reserve import is_full
 
 log = logging.getLogger(__name__)
@@ -50,18 +50,12 @@ class Overloaded(Exception):
     """More work is waiting than the writer takes; nothing of this item was kept."""
 
 
+class Again(Exception):
+    """Raised by a verb that lost a race with another process: its work is rolled back and run once more."""
+
+
 class Fenced(Exception):
     """Another process has taken this writer's place; nothing more may be written or sent by this one."""
-
-
-@dataclass(slots=True)
-class _Job:
-    verb: Verb[Any, Any]
-    item: Any
-    future: "Future[Any] | asyncio.Future[Any]"
-    loop: asyncio.AbstractEventLoop | None
-    result: Any = None
-    error: BaseException | None = None
 
 
 def _one(tx: Tx, works: Sequence[Callable[[Tx], Any]]) -> Sequence[Any]:
@@ -88,7 +82,7 @@ class Writer:
         self._lease = lease
         # Called when the disk is full; True when it made some room, and the same work may fit now.
         self._on_full = on_full
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._connection: SqliteConnection | PostgresConnection | None = None
         self._thread: threading.Thread | None = None
         # Held while work is handed over, so that none can slip in behind the end of the queue.
@@ -152,13 +146,13 @@ class Writer:
         """The verb's result for the item, once it is durable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Value] = loop.create_future()
-        self._put(_Job(verb, item, future, loop))
+        self._put(Job(verb, item, future, loop))
         return await future
 
     def run_blocking(self, verb: Verb[Item, Value], item: Item, *, seconds: float = 30.0) -> Value:
         """As `run`, for threads without an event loop."""
         future: Future[Value] = Future()
-        self._put(_Job(verb, item, future, None))
+        self._put(Job(verb, item, future, None))
         return future.result(seconds)
 
     async def call(self, work: Callable[[Tx], Value]) -> Value:
@@ -171,7 +165,7 @@ class Writer:
         result: Value = self.run_blocking(_one, work)
         return result
 
-    def _put(self, job: _Job) -> None:
+    def _put(self, job: Job) -> None:
         with self._door:
             if self._fenced:
                 raise Fenced("this process no longer writes; another one has taken over")
@@ -205,31 +199,31 @@ class Writer:
                     break
                 jobs.append(following)
             self._do(jobs)
-            _answer(jobs)
+            answer(jobs)
             if last:
                 return
 
-    def _do(self, jobs: list[_Job]) -> None:
+    def _do(self, jobs: list[Job]) -> None:
         try:
             self._transact(jobs)
             self._failing = False
         except Fenced as error:
             self._fenced = True
-            _fail(jobs, error)
+            fail(jobs, error)
         except StoreUnavailable as error:
             if not self._failing:
                 log.error("store.unavailable", extra={"reason": str(error)})
             self._failing = True
-            _fail(jobs, error)
+            fail(jobs, error)
         except Exception as error:  # noqa: BLE001 - whatever one item raised is the answer to that item
             if len(jobs) <= 1:
-                _fail(jobs, error)
+                fail(jobs, error)
                 return
             # One bad item must not take its neighbours down: each is run alone.
             for job in jobs:
                 self._do([job])
 
-    def _transact(self, jobs: list[_Job]) -> None:
+    def _transact(self, jobs: list[Job]) -> None:
         for attempt in range(1, _TRIES + 1):
             connection = self._connected()
             self._batch += 1
@@ -252,7 +246,7 @@ class Writer:
                 if committing and lost and self._was_committed():
                     self._finish(jobs, after, began)
                     return
-                again = lost or connection.contended(error) or (is_full(error) and self._on_full())
+                again = lost or isinstance(error, Again) or connection.contended(error) or self._made_room(error)
                 if again and attempt < _TRIES:
                     continue
                 if again or connection.unavailable(error):
@@ -261,7 +255,10 @@ class Writer:
             self._finish(jobs, after, began)
             return
 
-    def _finish(self, jobs: list[_Job], after: list[Callable[[], None]], began: float) -> None:
+    def _made_room(self, error: BaseException) -> bool:
+        return is_full(error) and self._on_full()
+
+    def _finish(self, jobs: list[Job], after: list[Callable[[], None]], began: float) -> None:
         self._lease_ends = began + self._lease
         self.batches += 1
         self.items += len(jobs)
@@ -332,7 +329,7 @@ class Writer:
             log.warning("writer.place_not_left", extra={"reason": _first_line(error)})
 
 
-def _run_verbs(tx: Tx, jobs: list[_Job]) -> None:
+def _run_verbs(tx: Tx, jobs: list[Job]) -> None:
     # Neighbours with the same verb are handed to it together (a bound method equals itself but is a new object each
     # time); the order of the work is kept.
     start = 0
@@ -343,36 +340,6 @@ def _run_verbs(tx: Tx, jobs: list[_Job]) -> None:
         for job, result in zip(group, group[0].verb(tx, [job.item for job in group]), strict=True):
             job.result = result
         start = end
-
-
-def _fail(jobs: list[_Job], error: BaseException) -> None:
-    for job in jobs:
-        job.error = error
-
-
-def _answer(jobs: list[_Job]) -> None:
-    waiting: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-    for job in jobs:
-        if job.loop is not None:
-            waiting.setdefault(job.loop, []).append(job)
-        else:
-            _settle([job])
-    for loop, theirs in waiting.items():
-        try:
-            loop.call_soon_threadsafe(_settle, theirs)
-        except RuntimeError:
-            # The loop has closed: nobody waits any more, and the work is durable all the same.
-            log.debug("writer.answer_dropped", extra={"count": len(theirs)})
-
-
-def _settle(jobs: list[_Job]) -> None:
-    for job in jobs:
-        if job.future.done():
-            continue
-        if job.error is not None:
-            job.future.set_exception(job.error)
-        else:
-            job.future.set_result(job.result)
 
 
 def _first_line(error: BaseException) -> str:

@@ -43,7 +43,7 @@ class HookConfig:
     ] = ""
     """Whose positions the hook's orders are; empty: the hook's own name."""
     codes: Mapping[str, str] = field(default_factory=dict)
-    """What an opaque code stands for: ENTER_LONG_42=buy BTC-USD 0.01."""
+    """What an opaque code stands for: ENTER_LONG_42=symbol=BTC-USD side=buy size=0.01."""
     default_symbol: str = ""
     """What is traded where a body names no symbol; empty: such a body is refused."""
     dca_side: Literal["", "buy", "sell"] = ""

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from nightdesk.model.enums import TradingState
+from nightdesk.model.errors import Refused
 from nightdesk.model.identifiers import AccountId, ClOrdId, SignalId, Symbol, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Prices
@@ -123,6 +124,8 @@ class Desk:
     instruments: Mapping[VenueId, Sequence[Instrument]]
     hooks: tuple[str, ...]
     take_alert: TakeAlert
+    refuse_alert: Callable[[str, Refused, datetime], Awaitable[SignalId]]
+    """(hook, why, received_at): an alert with a good token that could not be read is in the ledger; its id."""
     body_tokens: Callable[[bytes], tuple[str, ...]]
     """The tokens an alert carries in its body, for a request without one in path or header; never raises."""
     place: Callable[[PersonOrder], Awaitable[Acceptance]]

@@ -67,10 +67,11 @@ def _webhook(path: str) -> dict[str, str] | None:
     """The parameters of the webhook's path, None for any other path."""
     if not path.startswith(WEBHOOK):
         return None
-    token = path[len(WEBHOOK) :]
-    if not token:
+    rest = path[len(WEBHOOK) :]
+    if not rest:
         return {}
-    return {"token": token[1:]} if token[0] == "/" and len(token) > 1 and "/" not in token[1:] else None
+    last = rest[1:]
+    return {"token": last} if rest[0] == "/" and last and "/" not in last else None
 
 
 def _template(scope: Scope) -> str:

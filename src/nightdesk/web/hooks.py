@@ -5,11 +5,15 @@ This is a plain ASGI application behind two Starlette routes, because every aler
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from nightdesk.model.denial import DenyCode
+from nightdesk.model.errors import Refused
+from nightdesk.runtime.database import StoreUnavailable
+from nightdesk.runtime.writer import Overloaded
 from nightdesk.web.answers import Fields, answer
 from nightdesk.web.auth import bearer
 from nightdesk.web.body import SenderGone, read_bounded, read_query
@@ -72,6 +76,27 @@ class Intake:
         given = _token_of(scope, headers, query)
         if given is not None:
             self._admit((given,))
+        hook = query.get("hook", self._default_hook)
+        try:
+            key, seconds, raw = await self._read(headers, query, receive)
+        except Problem as problem:
+            if given is not None:
+                problem.signal_id = await self._keep(hook, problem, received_at)
+            raise
+        if given is None:
+            self._admit(self._desk.body_tokens(raw))
+        if seconds:
+            return await self._waiting.accept(
+                lambda: self._desk.take_alert(hook, raw, idempotency_key=key, received_at=received_at), seconds
+            )
+        acceptance = await self._desk.take_alert(hook, raw, idempotency_key=key, received_at=received_at)
+        status, fields = answer(acceptance, received_at)
+        return status, await self._waiting.with_first_orders(acceptance, fields)
+
+    async def _read(
+        self, headers: Mapping[bytes, bytes], query: Mapping[str, str], receive: Receive
+    ) -> tuple[str | None, float, bytes]:
+        """The idempotency key, how long the sender waits, and the whole body."""
         encoding = headers.get(b"content-encoding", b"identity")
         if encoding.strip().lower() != b"identity":
             raise Problem(WebCode.UNSUPPORTED_ENCODING, field="Content-Encoding", close=True)
@@ -85,16 +110,15 @@ class Intake:
             most=self._config.max_body,
             seconds=self._config.body_timeout,
         )
-        if given is None:
-            self._admit(self._desk.body_tokens(raw))
-        hook = query.get("hook", self._default_hook)
-        if seconds:
-            return await self._waiting.accept(
-                lambda: self._desk.take_alert(hook, raw, idempotency_key=key, received_at=received_at), seconds
-            )
-        acceptance = await self._desk.take_alert(hook, raw, idempotency_key=key, received_at=received_at)
-        status, fields = answer(acceptance, received_at)
-        return status, await self._waiting.with_first_orders(acceptance, fields)
+        return key, seconds, raw
+
+    async def _keep(self, hook: str, problem: Problem, received_at: datetime) -> str | None:
+        """The ledger holds what a known sender could not get across; without a database the answer is all there is."""
+        code = problem.code if isinstance(problem.code, DenyCode) else DenyCode.INVALID_SIGNAL
+        try:
+            return await self._desk.refuse_alert(hook, Refused(code, problem.text, field=problem.field), received_at)
+        except (StoreUnavailable, Overloaded):
+            return None
 
     def _admit(self, given: tuple[str, ...]) -> None:
         for each in given:

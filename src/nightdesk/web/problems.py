@@ -88,6 +88,8 @@ class Problem(Exception):
         self.field = field
         self.status = status or status_of(code)
         self.next_step = next_step or code.next_step
+        self.signal_id: str | None = None
+        """Of the signal the ledger keeps for it, where it keeps one."""
         self.headers = {**_always(self.status), **(headers or {})}
         if close:
             self.headers["connection"] = "close"
@@ -106,7 +108,7 @@ def _always(status: int) -> dict[str, str]:
 
 def fields_of(problem: Problem, now: datetime) -> dict[str, object]:
     """The flat form of a problem."""
-    fields = problem_fields(problem.code, problem.text, now=now, field=problem.field)
+    fields = problem_fields(problem.code, problem.text, now=now, field=problem.field, signal_id=problem.signal_id)
     return {**fields, "next_step": problem.next_step}
 
 

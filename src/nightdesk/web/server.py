@@ -39,7 +39,7 @@ from nightdesk.web.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
-DRAIN_SECONDS = 5
+DRAIN_SECONDS = 3
 MOST_CONNECTIONS = 2000
 _IDLE_SECONDS = 15
 _NAMED = {404: WebCode.NOT_FOUND, 405: WebCode.METHOD_NOT_ALLOWED}

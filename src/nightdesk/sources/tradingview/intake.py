@@ -75,12 +75,15 @@ class TradingViewSource:
     async def take(self, hook: str, raw: bytes, *, idempotency_key: str | None, received_at: datetime) -> Acceptance:
         """The durable outcome of the alert.
 
-        Raises Refused for a hook that does not exist, and StoreUnavailable or Overloaded where nothing was stored.
+        Raises StoreUnavailable or Overloaded where nothing was stored.
         """
         rules = self._hooks.get(hook)
         if rules is None:
             known = ", ".join(sorted(self._hooks))
-            raise Refused(DenyCode.INVALID_SIGNAL, f"there is no hook {hook[:40]}; there are: {known}", field="hook")
+            unknown = Refused(
+                DenyCode.INVALID_SIGNAL, f"there is no hook {hook[:40]}; there are: {known}", field="hook"
+            )
+            return await self.refuse(hook, unknown, received_at=received_at)
         read = _read(raw, rules)
         signal = _signal(rules, read, idempotency_key, received_at)
         made = self._intent(rules, read, signal)
@@ -91,6 +94,13 @@ class TradingViewSource:
             acceptance = _acceptance(made)
         self._on_recorded((acceptance.signal_id, "signals"))
         return acceptance
+
+    async def refuse(self, hook: str, why: Refused, *, received_at: datetime) -> Acceptance:
+        """The ledger holds that an alert with a good token came and could not even be read: too large, too slow, ..."""
+        made = _refusal(_unread(hook, received_at), why)
+        await self._writer.run(record, made)
+        self._on_recorded((made.signal.signal_id, "signals"))
+        return _acceptance(made)
 
     def _intent(self, rules: _Hook, read: _Read, signal: Signal) -> Intent | Ledgered:
         if read.refused is not None or read.parsed is None:
@@ -139,13 +149,21 @@ def body_tokens(raw: bytes) -> tuple[str, ...]:
         return blank_unread(raw).tokens
 
 
+def ask_of_code(text: str) -> Ask:
+    """What an opaque code stands for, written as any alert: `symbol=BTC-USD side=buy size=0.01`.
+
+    Raises Refused where it is not exactly one order.
+    """
+    asks = parse(text.encode(), settings=ParseSettings()).asks
+    if len(asks) != 1:
+        raise Refused(DenyCode.INVALID_SIGNAL, f"{text!r} is not one order")
+    return asks[0]
+
+
 def _compiled(name: str, config: HookConfig, listings: tuple[Listing, ...]) -> _Hook:
     codes: dict[str, Ask] = {}
     for code, text in config.codes.items():
-        asks = parse(text.encode(), settings=ParseSettings()).asks
-        if len(asks) != 1:
-            raise Refused(DenyCode.INVALID_SIGNAL, f"hooks.{name}.codes: {code} must stand for one order, was {text!r}")
-        codes[code] = asks[0]
+        codes[code] = ask_of_code(text)
     return _Hook(
         name=HookId(name),
         config=config,
@@ -190,6 +208,25 @@ def _signal(rules: _Hook, read: _Read, idempotency_key: str | None, received_at:
         asks=parsed.asks if parsed is not None else (),
         test=rules.config.test or (parsed is not None and parsed.test),
         notes=parsed.notes if parsed is not None else (),
+    )
+
+
+def _unread(hook: str, received_at: datetime) -> Signal:
+    signal_id = SignalId(new_id(received_at))
+    return Signal(
+        signal_id=signal_id,
+        owner_id=OPERATOR,
+        source=SOURCE,
+        hook=HookId(hook[:64]),
+        sleeve=Sleeve(hook[:64]),
+        received_at=received_at,
+        fired_at=None,
+        digest=f"unread:{signal_id}",
+        explicit_id=None,
+        body_digest="",
+        body="",
+        form="unread",
+        asks=(),
     )
 
 

@@ -40,7 +40,7 @@ WRITER = "desk"
 
 
 @dataclass(slots=True, kw_only=True)
-class Core:
+class OrderPath:
     """The desk without its web: everything an order passes through."""
 
     settings: Settings
@@ -107,14 +107,14 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def open_core(
+def open_order_path(
     settings: Settings,
     *,
     clock: Clock | None = None,
     feed: Feed | None = None,
     venues: Mapping[AccountId, Venue] | None = None,
     schema: str | None = None,
-) -> Core:
+) -> OrderPath:
     """A desk that holds its data directory and database and is ready to start.
 
     Keyword arguments replace parts. Raises AlreadyRunning, SecretsError, StoreUnavailable, StoreDamaged, Fenced,
@@ -140,7 +140,7 @@ def _open(
     feed: Feed | None,
     venues: Mapping[AccountId, Venue] | None,
     schema: str | None,
-) -> Core:
+) -> OrderPath:
     database = Database(settings.runtime.database or data / "nightdesk.db", schema=schema)
     ensure_schema(database, backups=data / "backups", now=clock.now())
     install = load_or_create_install(data)
@@ -172,7 +172,7 @@ def _open(
         on_queued=heart.offer,
     )
     writer.call_blocking(lambda tx: _first_rows(tx, settings, install, halt, clock))
-    return Core(
+    return OrderPath(
         settings=settings,
         data=data,
         clock=clock,
@@ -196,10 +196,18 @@ def _open(
 def _open_writer(database: Database, data: Path, clock: Clock, halt: HaltSwitch) -> Writer:
     reserve = Reserve(data / "reserve")
     reserve.hold()
-    holder = f"{socket.gethostname()}:{os.getpid()}"
-    writer = Writer(database, clock, name=WRITER, holder=holder, on_full=lambda: _make_room(reserve, halt))
+    writer = Writer(database, clock, name=WRITER, holder=_holder(), on_full=lambda: _make_room(reserve, halt))
     writer.start()
     return writer
+
+
+def _holder() -> str:
+    """Who this process is, so that another can tell whether it lives; a pid means something in its namespace only."""
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink().name
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()}{namespace}:{os.getpid()}"
 
 
 def _make_room(reserve: Reserve, halt: HaltSwitch) -> bool:
