@@ -96,7 +96,7 @@ def problems(tmp_path: Path, text: str = "", env: Mapping[str, str] | None = Non
         ),
         (
             "[venues.paper]\nname = 'x'",
-            "nightdesk.toml:2: venues.paper.name: there is no such key; known here: account, cash,",
+            "nightdesk.toml:2: venues.paper.name: there is no such key; known here: account, burst, cash,",
         ),
         (
             "[venues.manual]\ncash = 1",

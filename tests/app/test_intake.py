@@ -144,8 +144,10 @@ def test_row_75_a_large_body_is_not_read(many: Desk) -> None:
     assert many.alert(b" " * 16_384).code == "INVALID_SIGNAL"
     assert many.alert(b" " * 16_385).code == "BODY_TOO_LARGE"
     answer = many.alert(b"x" * 1_000_000)
-    assert answer.fields["signal_id"] is None
     assert (answer.status, answer.code, answer.headers["connection"]) == (413, "BODY_TOO_LARGE", "close")
+    # K2: whoever has the token finds in the ledger that it came, and why it was not read.
+    kept = many.api("GET", f"/api/signals/{answer.fields['signal_id']}").fields
+    assert (kept["outcome"], kept["code"]) == ("REFUSED", "BODY_TOO_LARGE")
 
 
 def test_row_75_a_compressed_body_is_not_unpacked(many: Desk) -> None:

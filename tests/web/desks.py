@@ -9,7 +9,7 @@ from typing import Any
 from nightdesk.model.denial import Denied, DenyCode
 from nightdesk.model.enums import OrdStatus, SignalOutcome, TradingState
 from nightdesk.model.errors import Refused
-from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol, VenueId
+from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol, VenueId, SignalId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderState
@@ -58,6 +58,7 @@ class Calls:
     answer: Callable[[str, bytes, str | None], Awaitable[Acceptance]] | None = None
     place_answer: Callable[[PersonOrder], Acceptance] | None = None
     alerts: list[tuple[str, bytes, str | None]] = field(default_factory=list)
+    refusals: list[tuple[str, Refused]] = field(default_factory=list)
     placed: list[PersonOrder] = field(default_factory=list)
     canceled: list[tuple[str, str]] = field(default_factory=list)
     settled: list[Settlement] = field(default_factory=list)
@@ -77,6 +78,10 @@ class Calls:
         if self.answer is not None:
             return await self.answer(hook, raw, idempotency_key)
         return acceptance(self.world)
+
+    async def refuse_alert(self, hook: str, why: Refused, received_at: datetime) -> SignalId:
+        self.refusals.append((hook, why))
+        return SignalId("kept")
 
     async def place(self, asked: PersonOrder) -> Acceptance:
         self.placed.append(asked)

@@ -16,7 +16,7 @@ from nightdesk.orders.controls import Controls, PersonAnswer
 from nightdesk.orders.emergency import Emergency
 from nightdesk.orders.heart import Heart
 from nightdesk.orders.intent import Acceptance, Destination
-from nightdesk.orders.outgoing.store import waiting_commands
+from nightdesk.orders.outgoing.store import count_waiting
 from nightdesk.orders.store import signal_settled
 from nightdesk.portfolio.store import account_state
 from nightdesk.runtime.database import StoreUnavailable
@@ -192,7 +192,7 @@ class OpenDesk:
         try:
             found = core.reader.run(
                 lambda tx: {
-                    account_id: (account_state(tx, account_id), len(waiting_commands(tx, account_id)))
+                    account_id: (account_state(tx, account_id), count_waiting(tx, account_id))
                     for account_id in core.venues
                 }
             )

@@ -43,6 +43,11 @@ class Lane:
         self._known: set[tuple[str, str, int]] = set()
         self._arrived = asyncio.Event()
 
+    @property
+    def length(self) -> int:
+        """How many commands wait here."""
+        return len(self._heap)
+
     def add(self, queued: Sequence[Queued]) -> None:
         """The commands wait their turn; one that is waiting or being sent already is not added again."""
         for each in queued:

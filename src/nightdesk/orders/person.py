@@ -116,10 +116,13 @@ def answered(tx: Tx, cl_ord_id: ClOrdId, report: ExecutionReport, actor: str, no
     Raises Refused ORDER_ENDED for more than is left: a person who answers twice means one answer.
     """
     stored = required(tx, cl_ord_id)
-    if report.last_qty is not None and report.last_qty > stored.state.leaves_qty:
+    facts = facts_of(report, stamp=next_stamp(tx, stored, now), at=now, origin=actor)
+    known = {fact.key for fact in store.facts_of_order(tx, cl_ord_id)}
+    fresh = any(fact.kind is FactKind.FILL and fact.key not in known for fact in facts)
+    if fresh and report.last_qty is not None and report.last_qty > stored.state.leaves_qty:
         left = format(stored.state.leaves_qty.normalize(), "f")
         raise Refused(DenyCode.ORDER_ENDED, f"only {left} of the order is left to fill", field="qty")
-    for fact in facts_of(report, stamp=next_stamp(tx, stored, now), at=now, origin=actor):
+    for fact in facts:
         _weigh(tx, stored, fact, now)
     return Outcome(subjects=(cl_ord_id, stored.order.signal_id))
 

@@ -45,7 +45,7 @@ CLOCK_OVERLAP = timedelta(minutes=1)
 PROBES_AT_ONCE = 10
 SILENCE_SECONDS = 300.0
 """A venue that has answered nothing for this long gets no more entries."""
-MOST_OFFERED = 1000
+MOST_OFFERED = 200
 SETTLE_SECONDS = 2.0
 """A position that differs is looked at once more after this: a fill may be on its way."""
 
@@ -129,6 +129,8 @@ class Reconciler:
 
     async def offer_queued(self, account_id: AccountId) -> None:
         """The oldest queued commands of the account that are due are in its lane."""
+        if self._sender.backlog(account_id) >= MOST_OFFERED:
+            return
         now = to_micros(self._clock.now())
         self._sender.offer(await self._reader.read(lambda tx: _due(tx, account_id, now)))
 
@@ -319,7 +321,7 @@ def _begin(tx: Tx, account_id: AccountId, now: datetime) -> None:
 
 
 def _load(tx: Tx, account_id: AccountId) -> _Work:
-    commands = outgoing.waiting_commands(tx, account_id)
+    commands = outgoing.open_questions(tx, account_id)
     orders = {}
     for cl_ord_id in {command.cl_ord_id for command in commands}:
         stored = store.load_order(tx, cl_ord_id)

@@ -121,6 +121,11 @@ class Sender:
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._add, queued)
 
+    def backlog(self, account_id: AccountId) -> int:
+        """How many commands stand in the account's lane."""
+        lane = self._lanes.get(account_id)
+        return lane.length if lane is not None else 0
+
     def _add(self, queued: Sequence[Queued]) -> None:
         for each in queued:
             lane = self._lanes.get(each.order.account_id)

@@ -4,6 +4,7 @@ Publishing is only a wake-up. An event that a consumer cannot digest is tried a 
 letter, so that the queue moves on; it can be replayed once the cause is mended.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,7 @@ Reaction = Callable[[Tx, EventRow], None]
 MOST_AT_ONCE = 100
 TRIES = 5
 SWEEP_SECONDS = 1.0
+PAUSE_SECONDS = 0.25
 
 
 class Consumer:
@@ -42,11 +44,11 @@ class Consumer:
             while True:
                 for account_id in account_ids:
                     await self.catch_up(account_id)
-                try:
+                with contextlib.suppress(TimeoutError):
                     async with self._clock.timeout(SWEEP_SECONDS):
                         await bell.wait()
-                except TimeoutError:
-                    continue
+                # Many changes in a row are one piece of news: a look costs a commit.
+                await self._clock.sleep(PAUSE_SECONDS)
         finally:
             forget()
 

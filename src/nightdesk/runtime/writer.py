@@ -36,6 +36,8 @@ Value = TypeVar("Value")
 MOST_IN_A_BATCH = 256
 MOST_WAITING = 20_000
 LEASE_SECONDS = 10.0
+CROWD = 8
+GATHER_SECONDS = 0.002
 _TRIES = 3
 
 
@@ -93,6 +95,7 @@ class Writer:
         self._lease_ends = 0.0
         self._fenced = False
         self._failing = False
+        self._crowd = 0
         self.batches = 0
         self.items = 0
 
@@ -188,20 +191,36 @@ class Writer:
                 continue
             if job is None:
                 return
-            jobs, last = [job], False
-            while len(jobs) < MOST_IN_A_BATCH:
-                try:
-                    following = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    last = True
-                    break
-                jobs.append(following)
+            jobs, last = self._gather(job)
+            self._crowd = len(jobs)
             self._do(jobs)
             answer(jobs)
             if last:
                 return
+
+    def _gather(self, first: Job) -> tuple[list[Job], bool]:
+        """Everything that waits, in its order, and whether the end was asked for.
+
+        After a full batch its callers come back within a moment: starting on the first of them would cost a commit for
+        a few and keep the others waiting for it.
+        """
+        jobs = [first]
+        until = self._clock.monotonic() + GATHER_SECONDS if self._crowd >= CROWD else 0.0
+        while len(jobs) < MOST_IN_A_BATCH:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                left = until - self._clock.monotonic() if until and len(jobs) < self._crowd else 0.0
+                if left <= 0.0:
+                    break
+                try:
+                    job = self._jobs.get(timeout=left)
+                except queue.Empty:
+                    break
+            if job is None:
+                return jobs, True
+            jobs.append(job)
+        return jobs, False
 
     def _do(self, jobs: list[Job]) -> None:
         try:

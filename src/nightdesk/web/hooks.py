@@ -26,6 +26,7 @@ from nightdesk.web.waiting import Waiting, wait_seconds
 
 log = logging.getLogger(__name__)
 
+WEBHOOK = "/api/webhook"
 DEFAULT_HOOK = "default"
 _WANTED = frozenset({b"authorization", b"content-encoding", b"content-length", b"idempotency-key", b"x-webhook-token"})
 _TEMPLATES = ("/api/webhook", "/api/webhook/{token}")
@@ -127,6 +128,17 @@ class Intake:
                 self._by_token.spend("webhook", "token")
                 return
         raise Problem(DenyCode.INVALID_TOKEN, close=True)
+
+
+def webhook_params(path: str) -> dict[str, str] | None:
+    """The parameters of the webhook's path, None for any other path."""
+    if not path.startswith(WEBHOOK):
+        return None
+    rest = path[len(WEBHOOK) :]
+    if not rest:
+        return {}
+    last = rest[1:]
+    return {"token": last} if rest[0] == "/" and last and "/" not in last else None
 
 
 def hook_routes(intake: Intake) -> list[Route]:

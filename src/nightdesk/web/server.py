@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from nightdesk.model.denial import DenyCode
 from nightdesk.model.errors import Refused
@@ -29,7 +30,7 @@ from nightdesk.web.buckets import Addresses
 from nightdesk.web.config import WebConfig
 from nightdesk.web.desk import Desk
 from nightdesk.web.edge import Edge
-from nightdesk.web.hooks import Intake, hook_routes
+from nightdesk.web.hooks import Intake, hook_routes, webhook_params
 from nightdesk.web.pages.routes import page_routes, problem_page
 from nightdesk.web.patience import PatientProtocol
 from nightdesk.web.plain import PlainJson
@@ -45,13 +46,28 @@ _IDLE_SECONDS = 15
 _NAMED = {404: WebCode.NOT_FOUND, 405: WebCode.METHOD_NOT_ALLOWED}
 
 
+class _App(FastAPI):
+    """An alert goes straight to the intake: matching routes would cost as much again as reading it."""
+
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The request is answered."""
+        params = webhook_params(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if params is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["path_params"] = params
+        await self.front(scope, receive, send)
+
+
 def build_app(desk: Desk) -> FastAPI:
     """The application over a desk: alerts, the operator's API and the pages."""
     addresses = Addresses(desk.config.trusted_proxies)
     door = Door(desk.config, desk.clock, desk.operator_token, addresses)
     waiting = Waiting(desk)
     stage = Stage(desk)
-    app = FastAPI(title="Nightdesk", debug=False, openapi_url=None, docs_url=None, redoc_url=None)
+    app = _App(title="Nightdesk", debug=False, openapi_url=None, docs_url=None, redoc_url=None)
     app.state.stage = stage
     app.router.redirect_slashes = False
     # First, so that an alert passes no other route's pattern.
@@ -70,7 +86,8 @@ def build_app(desk: Desk) -> FastAPI:
     ):
         app.include_router(router)
     _answer_errors(app, desk)
-    app.add_middleware(Edge, answer=lambda request, error: _answer(desk, request, error), intake=intake)
+    app.add_middleware(Edge, answer=lambda request, error: _answer(desk, request, error))
+    app.front = Edge(intake, lambda request, error: _answer(desk, request, error))
     return app
 
 

@@ -52,13 +52,22 @@ def command_row(order: Order, kind: CommandKind, number: int, *, deadline_at: in
     return (order.cl_ord_id, kind.value, number, owner, account, state, deadline_at, 0, 0, actor, "", now, now)
 
 
-def waiting_commands(tx: Tx, account_id: AccountId) -> list[StoredCommand]:
-    """Commands of the account that are queued, being sent or in doubt, oldest first."""
+def count_waiting(tx: Tx, account_id: AccountId) -> int:
+    """How many commands of the account are queued, being sent or in doubt."""
+    rows = tx.fetch(
+        "SELECT COUNT(*) FROM commands WHERE account_id = ? AND state IN ('QUEUED', 'SENDING', 'UNKNOWN')",
+        (account_id,),
+    )
+    return int(rows[0][0])
+
+
+def open_questions(tx: Tx, account_id: AccountId) -> list[StoredCommand]:
+    """Commands of the account that may have left and were not answered, oldest first."""
     return [
         _command(row)
         for row in tx.fetch(
             "SELECT cl_ord_id, kind, number, account_id, state, deadline_at, not_before, attempts FROM commands"
-            " WHERE account_id = ? AND state IN ('QUEUED', 'SENDING', 'UNKNOWN') ORDER BY created_at, number",
+            " WHERE account_id = ? AND state IN ('SENDING', 'UNKNOWN') ORDER BY created_at, number",
             (account_id,),
         )
     ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import NamedTuple
 
@@ -69,6 +70,7 @@ def _blank_text(text: str) -> Blanked:
     return Blanked(text, tuple(tokens), _digest(canonical))
 
 
+@lru_cache(maxsize=4096)
 def _is_secret(key: str) -> bool:
     return key not in NAMES and _SECRET_NAME.fullmatch(key) is not None
 
