@@ -7,7 +7,7 @@ explain is recorded as EXTERNAL and the account takes only reducing orders until
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,10 +18,10 @@ from nightdesk.model.errors import AuthExpired, VenueError
 from nightdesk.model.execution import ExecutionReport, Fact, FactKind, facts_of
 from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol
 from nightdesk.model.order import Order
-from nightdesk.model.venue import AccountSnapshot, Venue
+from nightdesk.model.venue import Venue
 from nightdesk.orders import store
 from nightdesk.orders.confirm import Confirm, Evidence
-from nightdesk.orders.gaps import find_gaps
+from nightdesk.orders.gaps import ZERO, Gap, find_gaps
 from nightdesk.orders.outgoing import store as outgoing
 from nightdesk.orders.outgoing.store import StoredCommand
 from nightdesk.orders.probe import READ_SECONDS, Prober
@@ -281,9 +281,9 @@ class Reconciler:
         self, account_id: AccountId, venue: Venue, price_of: Callable[[Symbol], Decimal]
     ) -> list[str]:
         """What the venue holds beyond our orders now belongs to the EXTERNAL sleeve, and the account trades again."""
-        snapshot = await venue.account()
+        gaps = await find_gaps(self._reader, account_id, venue)
         now = to_micros(self._clock.now())
-        return await self._writer.call(lambda tx: _take_over(tx, account_id, snapshot, price_of, now))
+        return await self._writer.call(lambda tx: _take_over(tx, account_id, gaps, price_of, now))
 
 
 def _says_nothing_new(report: ExecutionReport, stored: StoredOrder) -> bool:
@@ -297,18 +297,16 @@ def _sentence(report: ExecutionReport) -> str:
 
 
 def _take_over(
-    tx: Tx, account_id: AccountId, snapshot: AccountSnapshot, price_of: Callable[[Symbol], Decimal], now: int
+    tx: Tx, account_id: AccountId, gaps: Mapping[Symbol, Gap], price_of: Callable[[Symbol], Decimal], now: int
 ) -> list[str]:
-    theirs = {holding.symbol: holding for holding in snapshot.holdings}
-    ours = portfolio.holdings(tx, account_id)
+    held = portfolio.holdings(tx, account_id)
     booked = []
-    for symbol in sorted(theirs.keys() | ours.keys()):
-        held = theirs[symbol].qty if symbol in theirs else Decimal(0)
-        difference = held - ours.get(symbol, Decimal(0))
-        if difference:
-            px = (theirs[symbol].avg_px if symbol in theirs else None) or price_of(symbol)
-            portfolio.book_external(tx, account_id, symbol, difference, px, now)
-            booked.append(f"{symbol} {difference:+f} at {px:f}")
+    for symbol, gap in sorted(gaps.items()):
+        # A fill that was confirmed since the gap was found explains some of it: the next comparison says how much.
+        if held.get(symbol, ZERO) == gap.ours:
+            px = price_of(symbol)
+            portfolio.book_external(tx, account_id, symbol, gap.qty, px, now)
+            booked.append(f"{symbol} {gap.qty:+f} at {px:f}")
     portfolio.set_state(tx, account_id, TradingState.ACTIVE, "", now)
     portfolio.add_reconciliation(tx, account_id, "acknowledged", now, now, "acknowledged", json.dumps(booked))
     return booked
