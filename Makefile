@@ -36,6 +36,7 @@ check: setup  ## lint, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tools.lint
+	$(BIN)/python -m tools.generate --check
 
 bench: setup  ## measure every figure we state
 	$(BIN)/python -m bench

@@ -9,7 +9,7 @@ from typing import Any
 from nightdesk.model.denial import Denied, DenyCode
 from nightdesk.model.enums import OrdStatus, SignalOutcome, TradingState
 from nightdesk.model.errors import Refused
-from nightdesk.model.identifiers import AccountId, ClOrdId, Symbol, VenueId, SignalId
+from nightdesk.model.identifiers import AccountId, ClOrdId, SignalId, Symbol, VenueId
 from nightdesk.model.instrument import Instrument
 from nightdesk.model.market import Quote
 from nightdesk.model.order import OrderState
