@@ -137,23 +137,31 @@ class Reconciler:
     async def end_overdue(self, account_id: AccountId) -> None:
         """Commands that were not sent in time are ended: orders as EXPIRED/DEADLINE, unless one is in doubt."""
         now = to_micros(self._clock.now())
-        for held in await self._reader.read(lambda tx: store.overdue_held(tx, account_id, now, MOST_OFFERED)):
-            late = self._too_late("nobody answered it before its deadline")
-            cl_ord_id = held.order.cl_ord_id
-            evidence = Evidence(account_id=account_id, cl_ord_id=cl_ord_id, facts=(late,), only_while=OrdStatus.HELD)
-            await self._writer.run(self._confirm, evidence)
-        for overdue in await self._reader.read(lambda tx: _overdue(tx, account_id, now)):
-            late = self._too_late("its deadline passed before it could be sent")
-            ends = overdue.command.kind is CommandKind.NEW and not overdue.in_doubt
-            state = CommandState.UNKNOWN if overdue.in_doubt else CommandState.ENDED
-            evidence = Evidence(
+        held = await self._reader.read(lambda tx: store.overdue_held(tx, account_id, now, MOST_OFFERED))
+        queued = await self._reader.read(lambda tx: _overdue(tx, account_id, now))
+        evidence = [
+            Evidence(
                 account_id=account_id,
-                cl_ord_id=overdue.order.cl_ord_id,
-                facts=(late,) if ends else (),
-                command=overdue.command,
-                command_state=None if ends else state,
+                cl_ord_id=each.order.cl_ord_id,
+                facts=(self._too_late("nobody answered it before its deadline"),),
+                only_while=OrdStatus.HELD,
             )
-            await self._writer.run(self._confirm, evidence)
+            for each in held
+        ]
+        evidence += [self._overdue_evidence(each) for each in queued]
+        # Handed over together, they are few commits.
+        await asyncio.gather(*(self._writer.run(self._confirm, each) for each in evidence))
+
+    def _overdue_evidence(self, overdue: Queued) -> Evidence:
+        ends = overdue.command.kind is CommandKind.NEW and not overdue.in_doubt
+        state = CommandState.UNKNOWN if overdue.in_doubt else CommandState.ENDED
+        return Evidence(
+            account_id=overdue.order.account_id,
+            cl_ord_id=overdue.order.cl_ord_id,
+            facts=(self._too_late("its deadline passed before it could be sent"),) if ends else (),
+            command=overdue.command,
+            command_state=None if ends else state,
+        )
 
     def _too_late(self, text: str) -> Fact:
         return Fact(
