@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -12,21 +12,27 @@ from bench import servers
 from bench.first_byte import first_byte_ms, share, steady
 from nightdesk.app.desk import OpenDesk
 from nightdesk.app.process import run_with
+from nightdesk.runtime.aside import Aside
 from nightdesk.runtime.secrets import Tokens
 from nightdesk.settings import load
 
 SECONDS = 10.0
+ROUNDS = 3
 STALLED_READERS = 20
 BLOCKED_THREADS = 4
 
 
 def measure() -> list[str]:
-    """p99 from alert to first byte, calm and with everything stalled, and their ratio."""
-    calm, stalled = _run(stall=False), _run(stall=True)
-    before, after = share(calm, 0.99), share(stalled, 0.99)
+    """p99 from alert to first byte, calm and with everything stalled, and their ratio: medians of alternated rounds."""
+    calm, stalled = [], []
+    for _ in range(ROUNDS):
+        calm.append(_run(stall=False))
+        stalled.append(_run(stall=True))
+    before, after = (statistics.median(share(run, 0.99) for run in runs) for runs in (calm, stalled))
+    middle, middle_after = (statistics.median(share(run, 0.5) for run in runs) for runs in (calm, stalled))
     return [
-        f"stalls: p99 alert to first byte calm {before:.2f} ms (p50 {share(calm, 0.5):.2f}),"
-        f" with stalled pages and blocked strategies {after:.2f} ms (p50 {share(stalled, 0.5):.2f}),"
+        f"stalls: p99 alert to first byte calm {before:.2f} ms (p50 {middle:.2f}),"
+        f" with stalled pages and blocked strategies {after:.2f} ms (p50 {middle_after:.2f}),"
         f" ratio {after / before:.2f}"
     ]
 
@@ -65,12 +71,13 @@ def _spin(seconds: float) -> None:
 
 
 async def _block(_port: int, _tokens: Tokens, _opened: OpenDesk) -> None:
-    """Strategies that block: worker threads that sleep, and a process that computes, as the desk runs them."""
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=_spin, args=(SECONDS + 2,), daemon=True)
-    process.start()
+    """Strategies that block: worker threads that wait, and a process that computes, as the desk runs them."""
+    aside = Aside()
     with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*(asyncio.to_thread(time.sleep, SECONDS) for _ in range(BLOCKED_THREADS)))
+        await asyncio.gather(
+            aside.run(_spin, SECONDS + 2), *(asyncio.to_thread(time.sleep, SECONDS) for _ in range(BLOCKED_THREADS))
+        )
+    aside.close()
 
 
 def main() -> None:
