@@ -1,4 +1,4 @@
-"""A short run of the harness: the long ones are `make chaos N=500`."""
+"""X6: A short run of the harness: the long ones are `make chaos N=500`."""
 
 import random
 import re
