@@ -96,7 +96,7 @@ def model_purity(source: Source) -> Iterator[Finding]:
 
 
 def concrete_venue(source: Source) -> Iterator[Finding]:
-    """A venue is loaded by app.py and backtest.py only; others are handed one, and settings.py sees its config."""
+    """A venue is loaded by app and backtest.py only; others are handed one, and settings.py sees its config."""
     if not source.room or _in(source.room, ("app", "backtest")):
         return
     for line, name in imported(source):
@@ -107,7 +107,7 @@ def concrete_venue(source: Source) -> Iterator[Finding]:
             continue
         if "config" in match.groups() and source.room == "settings":
             continue
-        text = f"{match[1]} is a concrete venue; take a Venue as a parameter and let app.py pass it in"
+        text = f"{match[1]} is a concrete venue; take a Venue as a parameter and let app pass it in"
         yield Finding(line=line, rule="concrete-venue", text=text)
 
 

@@ -1,4 +1,4 @@
-"""What the web may do, as one value: filled by `app.py`, so that no page or route reaches past it."""
+"""What the web may do, as one value: filled by `app/desk.py`, so that no page or route reaches past it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
